@@ -1,0 +1,43 @@
+#ifndef API_ROW_H
+#define API_ROW_H
+/*
+ * row - message rows on their way from the store: one packed record each
+ *
+ * Listing 20,000 messages costs a protobuf message each otherwise.  A chunk of a
+ * reply stream holds whole records, back to back, in this form (little endian):
+ *
+ *	u32 length of what follows		u32 uid
+ *	u16 columns present			u16 flags
+ *	then, for each column present, in the order of enum store_column:
+ *	modseq u64 | date i64 (ms) | size u64 | map u32 n + bytes |
+ *	keywords u8 count, each u8 n + bytes | summary: six u16 n + bytes fields
+ *	(subject, from name, from address, to, message-id, preview) and i64 sent ms |
+ *	ids: u64 iid, u64 mid, u64 thread
+ *
+ * Reading trusts nothing: a record that lies about a length ends the chunk with
+ * INVALID.
+ */
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/span.h"
+#include <stdint.h>
+
+struct store_row {
+	uint32_t uid;
+	unsigned columns;		/* what is present: enum store_column */
+	unsigned flags;			/* enum store_flag, with FLAG_DELETED */
+	uint64_t modseq, size, iid, mid, thread;
+	int64_t internal_ms, sent_ms;
+	struct span map;		/* content.mime_map: common/mime/map.h reads it */
+	const struct span *keywords;
+	size_t n_keywords;
+	struct span subject, from_name, from_addr, to, message_id, preview;
+};
+
+#define ROW_MAX_KEYWORDS 128
+
+enum err row_write(struct buf *out, const struct store_row *r) A_MUST_USE;	/* LIMIT */
+/* The record at the front of *in, which is moved behind it.  Spans point into
+ * the chunk, lists live in a.  NOTFOUND at the end, INVALID if damaged. */
+enum err row_read(struct span *in, struct store_row *out, struct arena *a) A_MUST_USE;
+#endif

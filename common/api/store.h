@@ -1,0 +1,255 @@
+#ifndef API_STORE_H
+#define API_STORE_H
+/*
+ * api store - what other roles may ask of the mailbox role
+ *
+ * Every function starts one call over the given connection and returns at once.
+ * The callback fires exactly once, from the loop, never from inside the function
+ * itself, and not at all after api_cancel().  Arguments are copied; results are
+ * valid during the callback only.  The principal is the directory object on
+ * whose behalf this is (NULL: our server itself).
+ *
+ * Streamed answers: rows or bytes come in pieces through `rows`/`bytes` before
+ * the callback.  The receiver acknowledges what it has digested with
+ * api_grant(); until then at most RPC_WINDOW bytes are under way, so a slow
+ * client stops the store's reading and nothing piles up.
+ *
+ * Errors that mean something: NOTFOUND (mailbox, folder or message is gone),
+ * EXISTS, DENIED, LIMIT (quota or a limit), AGAIN (store away, database in
+ * quarantine or pushed back), FULL, INVALID.
+ */
+#include "common/api/row.h"
+#include "common/base/err.h"
+#include "common/base/guid.h"
+#include "common/base/span.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rpc_peer;
+struct api_call;	/* one request in flight (common/api/call.h) */
+
+enum store_flag {
+	FLAG_SEEN = 1,
+	FLAG_ANSWERED = 2,
+	FLAG_FORWARDED = 4,
+	FLAG_DRAFT = 8,
+	FLAG_MDNSENT = 16,
+	FLAG_FLAGGED = 32,
+	FLAG_DELETED = 64,	/* of the placement, not shared by links */
+};
+
+struct uid_range {
+	uint32_t first, last;	/* inclusive; last may be UINT32_MAX for "*" */
+};
+
+struct uid_ranges {
+	const struct uid_range *r;
+	size_t n;
+};
+
+/* Whose mailbox, asked by whom, over which connection. */
+struct store_at {
+	struct rpc_peer *peer;
+	struct guid mailbox;
+	struct guid principal;	/* null: our server itself */
+	uint64_t trace;
+};
+
+struct store_info {
+	struct guid database;
+	uint64_t epoch, cn, size, quota_warn, quota_send, quota_recv, items;
+};
+
+struct store_folder {
+	uint64_t fid, parent;
+	const char *name, *path, *role, *container_class;
+	uint32_t uidvalidity, uidnext, total, unread, recent_uid, deleted;
+	uint64_t highestmodseq, size;
+	bool subscribed, has_children;
+};
+
+struct store_folders {
+	const struct store_folder *f;
+	size_t n;
+	const char *const *gone_subscribed;	/* paths subscribed to that no longer exist */
+	size_t n_gone;
+	uint64_t cn;
+};
+
+struct store_selected {
+	struct uid_ranges runs;		/* only if asked for */
+	uint32_t uidnext, uidvalidity, total, unread, first_unseen_uid, recent_uid;
+	uint64_t highestmodseq, epoch;
+	const char *const *keywords;
+	size_t n_keywords;
+};
+
+typedef void store_done_cb(void *ctx, enum err e, uint64_t cn);
+typedef void store_open_cb(void *ctx, enum err e, const struct store_info *info);
+typedef void store_folders_cb(void *ctx, enum err e, const struct store_folders *f);
+typedef void store_select_cb(void *ctx, enum err e, const struct store_selected *s);
+typedef void store_append_cb(void *ctx, enum err e, uint32_t uidvalidity, uint32_t uid,
+			     uint64_t modseq);
+typedef void store_rows_cb(void *ctx, const struct store_row *rows, size_t n, size_t bytes);
+typedef void store_fetch_cb(void *ctx, enum err e, uint64_t highestmodseq,
+			    struct uid_ranges vanished);
+typedef void store_bytes_cb(void *ctx, const void *p, size_t n);
+typedef void store_content_cb(void *ctx, enum err e, uint64_t size, uint32_t flags,
+			      uint64_t modseq);
+typedef void store_query_cb(void *ctx, enum err e, struct uid_ranges runs,
+			    uint64_t highestmodseq, bool more);
+typedef void store_flags_cb(void *ctx, enum err e, struct uid_ranges modified,
+			    uint64_t highestmodseq);
+typedef void store_copy_cb(void *ctx, enum err e, uint32_t uidvalidity,
+			   struct uid_ranges from, struct uid_ranges to);
+typedef void store_expunge_cb(void *ctx, enum err e, struct uid_ranges gone, uint64_t modseq);
+
+struct api_call *store_open(const struct store_at *at, store_open_cb *cb, void *ctx);
+
+/* ---- folders -------------------------------------------------------------- */
+/* path NULL: all.  INBOX in any case; other names compare NFC case folded. */
+struct api_call *store_folder_list(const struct store_at *at, const char *path,
+				   store_folders_cb *cb, void *ctx);
+struct api_call *store_folder_create(const struct store_at *at, const char *path,
+				     const char *role, store_folders_cb *cb, void *ctx);
+struct api_call *store_folder_rename(const struct store_at *at, const char *from,
+				     const char *to, store_done_cb *cb, void *ctx);
+struct api_call *store_folder_delete(const struct store_at *at, const char *path,
+				     store_done_cb *cb, void *ctx);
+struct api_call *store_folder_subscribe(const struct store_at *at, const char *path, bool on,
+					store_done_cb *cb, void *ctx);
+/* SELECT (claims \Recent when read_write).  with_runs: the whole uid list as runs. */
+struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read_write,
+			      bool with_runs, store_select_cb *cb, void *ctx);
+
+/* ---- reading -------------------------------------------------------------- */
+
+enum store_column {
+	COL_FLAGS = 1, COL_MODSEQ = 2, COL_DATE = 4, COL_SIZE = 8, COL_MAP = 16,
+	COL_KEYWORDS = 32, COL_SUMMARY = 64, COL_IDS = 128,
+};
+
+struct store_fetch {
+	uint64_t fid;
+	struct uid_ranges uids;
+	unsigned columns;		/* enum store_column */
+	uint64_t changed_since;		/* 0: all */
+	bool vanished;
+};
+struct api_call *store_fetch(const struct store_at *at, const struct store_fetch *f,
+			     store_rows_cb *rows, store_fetch_cb *cb, void *ctx);
+/* Bytes of one message; length 0: to the end. */
+struct api_call *store_content(const struct store_at *at, uint64_t fid, uint32_t uid,
+			       uint64_t offset, uint64_t length, bool set_seen,
+			       store_bytes_cb *bytes, store_content_cb *cb, void *ctx);
+void api_grant(struct api_call *c, size_t bytes);	/* digested from rows or bytes */
+
+struct store_query {
+	uint64_t fid;
+	unsigned flags_set, flags_clear;
+	const char *const *keywords_set, *const *keywords_clear;	/* NULL-terminated or NULL */
+	int64_t since_ms, before_ms, sent_since_ms, sent_before_ms;	/* 0: open */
+	uint64_t larger, smaller, modseq;				/* 0: open */
+	struct uid_ranges uids;						/* n 0: all */
+	uint32_t limit;							/* 0: none */
+	bool newest_first;
+};
+struct api_call *store_query(const struct store_at *at, const struct store_query *q,
+			     store_query_cb *cb, void *ctx);
+
+/* ---- changing -------------------------------------------------------------- */
+
+struct store_append {
+	uint64_t fid;
+	unsigned flags;
+	const char *const *keywords;	/* NULL-terminated or NULL */
+	int64_t internal_ms;		/* 0: now */
+	uint64_t size;			/* exact */
+};
+/* Content follows by store_append_data() until size bytes have come; writable
+ * (may be NULL) says that store_append_room() has grown. */
+struct api_call *store_append(const struct store_at *at, const struct store_append *a,
+			      void (*writable)(void *ctx), store_append_cb *cb, void *ctx);
+size_t store_append_room(const struct api_call *c);
+void store_append_data(struct api_call *c, const void *p, size_t n);	/* n <= room */
+
+enum store_flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
+struct store_flags {
+	uint64_t fid;
+	struct uid_ranges uids;
+	enum store_flags_mode mode;
+	unsigned flags;
+	const char *const *keywords;	/* NULL-terminated or NULL */
+	bool check_unchanged;
+	uint64_t unchanged_since;
+};
+/* rows: the changed ones with flags, keywords, modseq. */
+struct api_call *store_flags(const struct store_at *at, const struct store_flags *f,
+			     store_rows_cb *rows, store_flags_cb *cb, void *ctx);
+/* Into a folder of the same mailbox.  All or nothing.  NOTFOUND: no such target. */
+struct api_call *store_copy(const struct store_at *at, uint64_t fid, struct uid_ranges uids,
+			    const char *to_path, bool move, store_copy_cb *cb, void *ctx);
+/* uids.n 0: all that are \Deleted; otherwise those of uids that are \Deleted;
+ * any_flag: those of uids whatever their flags. */
+struct api_call *store_expunge(const struct store_at *at, uint64_t fid, struct uid_ranges uids,
+			       bool any_flag, store_expunge_cb *cb, void *ctx);
+
+/* ---- changes ---------------------------------------------------------------- */
+
+struct store_changes {
+	uint64_t until;			/* ask again from here */
+	struct uid_ranges gone;
+	bool more, reset;		/* reset: load the folder anew */
+	uint32_t uidnext, total, unread;
+};
+typedef void store_changes_cb(void *ctx, enum err e, const struct store_changes *c);
+/* rows: new or changed placements with uid, flags, keywords, modseq. */
+struct api_call *store_changes(const struct store_at *at, uint64_t fid, uint64_t since,
+			       uint32_t limit, store_rows_cb *rows, store_changes_cb *cb,
+			       void *ctx);
+/* Hints until cancelled or the store goes away: something above since_cn is there. */
+typedef void store_hint_cb(void *ctx, uint64_t epoch, uint64_t cn);
+struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
+			     store_hint_cb *hint, store_done_cb *gone, void *ctx);
+
+/* ---- from the hub ------------------------------------------------------------ */
+
+struct store_deliver_to {
+	struct guid mailbox;
+	uint64_t fid;			/* 0: inbox */
+	unsigned flags;
+};
+struct store_deliver {
+	struct guid origin;		/* the message's identity: DESIGN section 6 */
+	uint64_t seq;
+	const struct store_deliver_to *to;
+	size_t n_to;
+	const char *return_path;	/* "" for a null reverse path */
+	int64_t received_ms;
+	const char *prefix;		/* trace header lines above the content, or "" */
+	uint64_t size;			/* of the content without prefix */
+};
+struct store_delivered {
+	enum err status;		/* OK NOTFOUND LIMIT AGAIN */
+	bool repeat;
+	uint64_t fid, mid;
+	uint32_t uid;
+	const char *detail;
+};
+typedef void store_deliver_cb(void *ctx, enum err e, const struct store_delivered *results,
+			      size_t n);
+/* Content as for store_append(): by store_append_data(), or at once here when
+ * content is not NULL (then size <= RPC_CHUNK). */
+struct api_call *store_deliver(const struct store_at *at, const struct store_deliver *d,
+			       const void *content, unsigned timeout_ms,
+			       void (*writable)(void *ctx), store_deliver_cb *cb, void *ctx);
+struct api_call *store_done_below(struct rpc_peer *peer, const struct guid *origin,
+				  uint64_t seq, store_done_cb *cb, void *ctx);
+
+/* ---- administration ------------------------------------------------------------ */
+struct api_call *store_provision(const struct store_at *at, const struct guid *database,
+				 store_done_cb *cb, void *ctx);
+struct api_call *store_disconnect(const struct store_at *at, store_done_cb *cb, void *ctx);
+struct api_call *store_reconnect(const struct store_at *at, const struct guid *as,
+				 store_done_cb *cb, void *ctx);
+#endif
