@@ -18,6 +18,7 @@
  * EXISTS, DENIED, LIMIT (quota or a limit), AGAIN (store away, database in
  * quarantine or pushed back), FULL, INVALID.
  */
+#include "common/api/call.h"
 #include "common/api/row.h"
 #include "common/base/err.h"
 #include "common/base/guid.h"
@@ -26,7 +27,6 @@
 #include <stdint.h>
 
 struct rpc_peer;
-struct api_call;	/* one request in flight (common/api/call.h) */
 
 enum store_flag {
 	FLAG_SEEN = 1,
@@ -142,7 +142,7 @@ struct api_call *store_fetch(const struct store_at *at, const struct store_fetch
 struct api_call *store_content(const struct store_at *at, uint64_t fid, uint32_t uid,
 			       uint64_t offset, uint64_t length, bool set_seen,
 			       store_bytes_cb *bytes, store_content_cb *cb, void *ctx);
-void api_grant(struct api_call *c, size_t bytes);	/* digested from rows or bytes */
+/* Bytes of rows or content are acknowledged by api_grant(). */
 
 struct store_query {
 	uint64_t fid;
