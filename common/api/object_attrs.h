@@ -1,0 +1,89 @@
+#ifndef API_OBJECT_ATTRS_H
+#define API_OBJECT_ATTRS_H
+/*
+ * Every attribute of the directory: number, identifier, name in the shell, type,
+ * flags, classes it belongs to, help.  Numbers are stored and travel: append,
+ * never renumber, never reuse.
+ */
+#define IN(c) (UINT64_C(1) << CLASS_##c)
+#define IN_RECIPIENT (IN(MAILBOX) | IN(CONTACT) | IN(GROUP))
+#define OBJECT_ATTRS(X)                                                                            \
+	X(1, NAME, "name", TEXT, ATTR_NAME | ATTR_REQUIRED, ~UINT64_C(0), "unique name in its class")  \
+	X(2, DISPLAY, "display-name", TEXT, 0, ~UINT64_C(0), "what people see")                       \
+	X(3, EMAIL, "address", TEXT, ATTR_MULTI | ATTR_ADDRESS, IN_RECIPIENT,                         \
+	  "e-mail addresses, the first is the primary one")                                          \
+	X(4, GIVEN_NAME, "given-name", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "first name")               \
+	X(5, SURNAME, "surname", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "last name")                      \
+	X(6, INITIALS, "initials", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "middle initials")              \
+	X(7, ALIAS, "alias", TEXT, 0, IN_RECIPIENT, "what address templates use as %m")               \
+	X(8, DATABASE, "database", GUID, ATTR_REF, IN(MAILBOX), "mailbox database it lives in")        \
+	X(9, SERVER, "server", GUID, ATTR_REF, IN(DATABASE), "mailbox server that holds it")           \
+	X(10, ENABLED, "enabled", BOOL, 0, IN(MAILBOX), "may log in")                                  \
+	X(11, IMAP, "imap", BOOL, 0, IN(MAILBOX), "may use IMAP")                                      \
+	X(12, POP3, "pop3", BOOL, 0, IN(MAILBOX), "may use POP3")                                      \
+	X(13, SUBMISSION, "submission", BOOL, 0, IN(MAILBOX), "may send by SMTP")                      \
+	X(14, QUOTA_WARN, "quota-warn", SIZE, 0, IN(MAILBOX) | IN(DATABASE), "warn above")             \
+	X(15, QUOTA_SEND, "quota-send", SIZE, 0, IN(MAILBOX) | IN(DATABASE), "no sending above")       \
+	X(16, QUOTA_RECEIVE, "quota-receive", SIZE, 0, IN(MAILBOX) | IN(DATABASE),                     \
+	  "no receiving above")                                                                      \
+	X(17, PASSWORD_HASH, "password-hash", BYTES, ATTR_SECRET, IN(MAILBOX),                         \
+	  "Argon2id or imported verifier, sealed")                                                   \
+	X(18, SCRAM, "scram-sha-256", BYTES, ATTR_SECRET, IN(MAILBOX), "SCRAM verifier, sealed")       \
+	X(19, MEMBER, "member", GUID, ATTR_MULTI | ATTR_MEMBER | ATTR_REF, IN(GROUP), "its members")   \
+	X(20, REQUIRE_AUTH, "require-sender-authentication", BOOL, 0, IN_RECIPIENT,                    \
+	  "only authenticated senders; on for new groups")                                           \
+	X(21, ACCEPT_FROM, "accept-only-from", GUID, ATTR_MULTI | ATTR_REF, IN_RECIPIENT,              \
+	  "only these senders, or members of these groups")                                          \
+	X(22, REJECT_FROM, "reject-from", GUID, ATTR_MULTI | ATTR_REF, IN_RECIPIENT,                   \
+	  "not these senders, nor members of these groups")                                          \
+	X(23, TARGET, "target-address", TEXT, 0, IN(CONTACT), "the address outside")                   \
+	X(24, FORWARD_TO, "forward-to", GUID, ATTR_REF, IN(MAILBOX), "recipient that gets its mail")   \
+	X(25, FORWARD_KEEP, "forward-and-keep", BOOL, 0, IN(MAILBOX), "deliver here as well")          \
+	X(26, SEND_AS, "send-as", GUID, ATTR_MULTI | ATTR_REF, IN_RECIPIENT, "who may send as it")     \
+	X(27, MAX_RECEIVE, "max-receive-size", SIZE, 0, IN_RECIPIENT | IN(TRANSPORT),                  \
+	  "largest message it takes")                                                                \
+	X(28, MAX_SEND, "max-send-size", SIZE, 0, IN(MAILBOX) | IN(TRANSPORT), "largest it sends")     \
+	X(29, RECIPIENT_LIMIT, "recipient-limit", NUMBER, 0, IN(MAILBOX) | IN(TRANSPORT),              \
+	  "recipients of one message after expansion")                                               \
+	X(30, DOMAIN, "domain", TEXT, 0, IN(DOMAIN) | IN(REMOTE_DOMAIN), "the domain; *.x: and below") \
+	X(31, DOMAIN_TYPE, "type", TEXT, 0, IN(DOMAIN),                                                \
+	  "authoritative, internal-relay or external-relay")                                         \
+	X(32, DEFAULT, "default", BOOL, 0, IN(DOMAIN) | IN(ADDRESS_POLICY), "the default one")         \
+	X(33, PLUS_TAG, "plus-tag", BOOL, 0, IN(DOMAIN), "local+tag@ reaches local@")                  \
+	X(34, ROLE, "role", NUMBER, ATTR_READONLY, IN(SERVER) | IN(ADMIN), "what the server is")       \
+	X(35, KEY, "key", BYTES, ATTR_MULTI, IN(SERVER) | IN(ADMIN), "CURVE public keys, new first")   \
+	X(36, ENDPOINT, "endpoint", TEXT, 0, IN(SERVER), "where its bus listens")                      \
+	X(37, FEED_KEY, "feed-key", BYTES, ATTR_SECRET, IN(SERVER), "an edge's hash key, sealed")      \
+	X(38, PRIORITY, "priority", NUMBER, 0, IN(ADDRESS_POLICY) | IN(CONNECTOR), "lower goes first") \
+	X(39, TEMPLATE, "template", TEXT, ATTR_MULTI, IN(ADDRESS_POLICY),                              \
+	  "%g.%s@domain and the like, the first makes the primary address")                          \
+	X(40, ADDRESS_SPACE, "address-space", TEXT, ATTR_MULTI, IN(CONNECTOR), "*, domain or *.domain") \
+	X(41, SMART_HOST, "smart-host", TEXT, ATTR_MULTI, IN(CONNECTOR), "host[:port]; none: by MX")   \
+	X(42, SOURCE, "source-server", GUID, ATTR_MULTI | ATTR_REF, IN(CONNECTOR),                     \
+	  "hubs or edges that send through it; none: any edge, else the hub itself")                 \
+	X(43, PORT, "port", NUMBER, 0, IN(CONNECTOR), "of smart hosts and MX hosts; 25")               \
+	X(44, REQUIRE_TLS, "require-tls", BOOL, 0, IN(CONNECTOR), "no plaintext")                      \
+	X(45, TRUSTED_RANGE, "trusted-range", TEXT, ATTR_MULTI, IN(TRANSPORT),                         \
+	  "addresses that may relay through a hub's internal port")                                  \
+	X(46, MAX_HOPS, "max-hops", NUMBER, 0, IN(TRANSPORT), "Received headers before it is a loop")  \
+	X(47, EXPIRE, "expire-after", DURATION, 0, IN(TRANSPORT), "give up after; 2d")                 \
+	X(48, DELAY_NOTICE, "delay-notice-after", DURATION, 0, IN(TRANSPORT), "tell the sender; 4h")   \
+	X(49, RETRY, "retry-interval", DURATION, 0, IN(TRANSPORT), "between tries of a next hop")      \
+	X(50, HIDDEN, "hidden", BOOL, 0, IN_RECIPIENT, "not in address lists")                         \
+	X(51, INCARNATION, "incarnation", GUID, ATTR_READONLY, IN(ORGANISATION), "of this directory")  \
+	X(52, POSTMASTER, "postmaster", TEXT, 0, IN(ORGANISATION) | IN(TRANSPORT),                     \
+	  "address that DSNs come from")                                                             \
+	X(53, DEPARTMENT, "department", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "organisational unit")     \
+	X(54, COMPANY, "company", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "company")                       \
+	X(55, PHONE, "phone", TEXT, ATTR_MULTI, IN(MAILBOX) | IN(CONTACT), "telephone numbers")        \
+	X(56, MAX_MESSAGE, "max-message-size", SIZE, 0, IN(CONNECTOR) | IN(TRANSPORT),                 \
+	  "largest message; 10M")                                                                    \
+	X(57, DISCONNECTED, "disconnected", BOOL, ATTR_READONLY, IN(MAILBOX), "its user was disabled") \
+	X(58, RECIPIENT_HASH, "recipient-hash", BYTES, ATTR_READONLY, 0, "an edge's view of addresses")
+
+enum object_attr_id {
+#define X(number, id, name, type, flags, classes, help) OBJ_##id = number,
+	OBJECT_ATTRS(X)
+#undef X
+};
+#endif
