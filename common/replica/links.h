@@ -1,0 +1,19 @@
+#ifndef REPLICA_LINKS_H
+#define REPLICA_LINKS_H
+/*
+ * links - connections to all servers of some roles, as the directory lists them
+ *
+ * Dials each server object whose role is in `roles`, follows changes of the
+ * replica, and answers "which connection leads there".
+ */
+#include "common/replica/replica.h"
+
+struct links;
+
+struct links *links_new(struct rpc *rpc, struct replica *r, unsigned roles);
+void links_free(struct links **l);
+void links_update(struct links *l);	/* the replica changed */
+struct rpc_peer *links_to_server(struct links *l, const struct guid *server);	/* NULL: not up */
+/* The mailbox server that holds this database now. */
+struct rpc_peer *links_to_database(struct links *l, const struct guid *database);
+#endif
