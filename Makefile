@@ -102,7 +102,8 @@ $(foreach t,$(TESTS),$(eval $(call unit_test,$(t))))
 $(BUILD)/tests/unit/mime/%.o: CPPFLAGS += $(shell pkg-config --cflags gmime-3.0 2>/dev/null)
 
 # Load drivers and protocol tools of the system tests.
-$(SYSTEM_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libcommon.a
+SYSTEM_LIB := $(call obj,$(wildcard tests/system/lib/*.c))
+$(SYSTEM_BIN): $(BUILD)/%: $(BUILD)/%.o $(SYSTEM_LIB) $(BUILD)/libcommon.a
 	@$(CC) $(LDALL) -o $@ $^ $(LIBS)
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
