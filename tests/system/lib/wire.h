@@ -4,8 +4,8 @@
  * wire - a blocking line-oriented connection, for load drivers and checkers
  *
  * Every operation has the time-out given at connect; after a failure the wire
- * is dead and every further call fails.  Plain TCP only: the demo's
- * --plaintext-login exists for such tools.
+ * is dead and every further call fails.  TLS trusts any certificate: these tools
+ * measure and count, they do not judge.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +14,7 @@ struct wire;
 
 /* NULL if nobody answers.  host is a numeric address. */
 struct wire *wire_connect(const char *host, const char *port, int timeout_ms);
+bool wire_tls(struct wire *w);		/* shake hands now; before anything was sent */
 void wire_close(struct wire **w);
 
 bool wire_send(struct wire *w, const void *p, size_t n);
