@@ -1,6 +1,36 @@
 # tests/targets.mk - everything that is not building: dependencies, tests, lint,
 # fuzzing, benchmarks, the demo and installation.
 
+# ---- packages, the demo ------------------------------------------------------
+deps:
+	@deploy/deps build
+deps-test:
+	@deploy/deps test
+deps-bench:
+	@deploy/deps bench
+
+# The demo organisation in $(RUN); ports are $(PORT_BASE) + the standard number.
+RUN       ?= run
+PORT_BASE ?= 10000
+run:
+	@deploy/deps build
+	@$(MAKE) -s -j2 all
+	@BUILD=$(BUILD) deploy/demo start $(RUN) --port-base $(PORT_BASE)
+stop:
+	@BUILD=$(BUILD) deploy/demo stop $(RUN)
+
+# ---- tests --------------------------------------------------------------------
+check:
+	@deploy/deps test
+	@BUILD=$(BUILD) tests/check
+soak: all
+	@deploy/deps test
+	@BUILD=$(BUILD) tests/system/soak.sh
+bench:
+	@deploy/deps bench
+	@$(MAKE) -s -j2 all
+	@BUILD=$(BUILD) tests/bench/bench
+
 # ---- unit tests -------------------------------------------------------------
 # make unit [T=mime]: all unit tests, or those whose path contains T.
 T ?=
@@ -10,8 +40,19 @@ unit: $(TEST_BIN)
 	done; echo "unit: $(words $(TEST_BIN)) programs passed"
 
 # ---- lint -------------------------------------------------------------------
+lint: lint-layers lint-clang lint-tidy lint-cppcheck
 lint-layers:
 	@tests/lint/check-layers
+lint-clang:
+	@$(MAKE) -s -j2 CC=clang BUILD=$(BUILD)-clang all
+SOURCES = $(COMMON) $(wildcard roles/*/*.c roles/*/*/*.c)
+lint-tidy: $(GEN)
+	@printf '%s\n' $(SOURCES) | xargs -P 2 -I '{}' clang-tidy --quiet \
+		--config-file=tests/lint/clang-tidy '{}' -- -std=gnu11 $(CPPFLAGS)
+lint-cppcheck:
+	@cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -j 2 \
+		--enable=warning,portability --suppressions-list=tests/lint/cppcheck \
+		-I. $(SOURCES)
 
 # ---- fuzzing ----------------------------------------------------------------
 # make fuzz [F=fuzz_x] [SECONDS_EACH=60]: each target in turn, corpus kept.
@@ -34,6 +75,7 @@ $(FUZZ_DIR)/liball.a: $(FUZZ_SRC:%.c=$(FUZZ_DIR)/%.o) $(PROTO:proto/%.proto=$(FU
 $(FUZZ:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: $(FUZZ_DIR)/tests/fuzz/%.o $(FUZZ_DIR)/liball.a
 	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
+fuzz-build: $(FUZZ:%=$(FUZZ_DIR)/%)
 fuzz: $(F:%=$(FUZZ_DIR)/%)
 	@for f in $(F); do \
 		mkdir -p $(FUZZ_DIR)/corpus/$$f tests/fuzz/corpus/$$f; \
@@ -45,7 +87,30 @@ fuzz: $(F:%=$(FUZZ_DIR)/%)
 		grep -h 'number_of_executed_units' $(FUZZ_DIR)/$$f.log; \
 	done
 
-clean:
-	rm -rf build build-san
+# ---- installation ---------------------------------------------------------------
+# Daemons in sbin, the shell in bin, units, accounts, manual pages, completion.
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/doc/bourse $(DESTDIR)/etc/bourse
+	install -m 755 $(BUILD)/bourse $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(filter-out %/bourse,$(PROGRAMS:%=$(BUILD)/%)) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 deploy/systemd/*.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 644 deploy/systemd/bourse.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/bourse.conf
+	install -m 644 README COPYING $(DESTDIR)$(PREFIX)/share/doc/bourse/
+	@for c in $(wildcard deploy/conf/*.conf); do \
+		test -e $(DESTDIR)/etc/bourse/$${c##*/} || \
+			install -m 644 $$c $(DESTDIR)/etc/bourse/; \
+	done
+	@for m in $(wildcard man/*.[1-8]); do \
+		install -d $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
+		install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/; \
+	done
+	$(BUILD)/bourse completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bourse
 
-.PHONY: unit lint-layers fuzz clean
+clean:
+	rm -rf build build-san build-clang
+
+.PHONY: deps deps-test deps-bench run stop check soak bench unit lint lint-layers lint-clang \
+	lint-tidy lint-cppcheck fuzz fuzz-build install clean
