@@ -83,9 +83,20 @@ struct attr_info {
 const struct attr_info *attr_by_id(unsigned id);
 const struct attr_info *attr_by_name(unsigned klass, const char *name);
 const struct attr_info *attr_next(unsigned klass, const struct attr_info *after);
-const char *class_name(unsigned klass);			/* "mailbox" */
+const char *class_name(unsigned klass);			/* "mailbox"; "?" if unknown */
+unsigned class_by_name(const char *name);		/* 0: no such class */
+
+/* The form in which names are compared: NFKC, case folded, blanks at the ends cut.
+ * NULL if s is not UTF-8, empty, or holds control characters. */
+const char *object_name_key(struct arena *a, const char *s);
+
+/* An encoded object may be this large: a page of changes holds one for certain. */
+#define OBJECT_MAX_BYTES (192u * 1024)
 
 struct object *object_new(struct arena *a, unsigned klass);
+struct object *object_copy(struct arena *a, const struct object *o);
+/* INVALID: not an object, or a known attribute with a value that its type cannot
+ * have.  Nothing in it points into p. */
 enum err object_decode(struct arena *a, const void *p, size_t n, struct object **out) A_MUST_USE;
 enum err object_encode(const struct object *o, struct buf *out) A_MUST_USE;
 
@@ -108,4 +119,7 @@ void object_set_bytes(struct object *o, unsigned attr, const void *p, size_t n);
 void object_add_bytes(struct object *o, unsigned attr, const void *p, size_t n);
 void object_unset(struct object *o, unsigned attr);
 bool object_remove_value(struct object *o, unsigned attr, struct span bytes);	/* false: was not there */
+bool object_has_value(const struct object *o, unsigned attr, struct span bytes);
+bool object_has_guid(const struct object *o, unsigned attr, const struct guid *g);
+bool object_same_values(const struct object *a, const struct object *b, unsigned attr);
 #endif

@@ -79,7 +79,11 @@
 	X(56, MAX_MESSAGE, "max-message-size", SIZE, 0, IN(CONNECTOR) | IN(TRANSPORT),                 \
 	  "largest message; 10M")                                                                    \
 	X(57, DISCONNECTED, "disconnected", BOOL, ATTR_READONLY, IN(MAILBOX), "its user was disabled") \
-	X(58, RECIPIENT_HASH, "recipient-hash", BYTES, ATTR_READONLY, 0, "an edge's view of addresses")
+	X(58, RECIPIENT_HASH, "recipient-hash", BYTES, ATTR_MULTI | ATTR_READONLY, 0,                  \
+	  "an edge's view of addresses")                                                             \
+	X(59, SUBSCRIPTION, "subscription", BYTES, ATTR_SECRET, IN(SERVER),                            \
+	  "what hubs prove to a new edge, sealed")                                                   \
+	X(60, VERSION_SEEN, "version", TEXT, ATTR_READONLY, IN(SERVER), "what it runs")
 
 enum object_attr_id {
 #define X(number, id, name, type, flags, classes, help) OBJ_##id = number,

@@ -15,12 +15,13 @@
  * and renews its keys when asked.  The directory may be away, also at the start:
  * the replica answers from disk.
  *
- * A role's main, between svc_open() and svc_run():
+ * A role's main, between svc_enter() and svc_run():
  *
  *	struct hub hub = { 0 };			first field: struct member *member
  *	struct member_conf mc = {
  *		.daemon = "bourse-hub", .role = RPC_HUB, .loop = svc_loop(svc),
- *		.config_dir = conf_dir, .data_dir = conf.data,
+ *		.config_dir = svc_conf_dir(svc), .data_dir = svc_data(svc),
+ *		.metrics = svc_metrics(svc),
  *		.listen = conf.listen, .endpoint = conf.endpoint,
  *		.methods = hub_methods, .n_methods = hub_n_methods,
  *		.owner = &hub.member, .dial = RPC_MAILBOX | RPC_EDGE,
@@ -37,6 +38,7 @@
  * member_replica() to look things up, member_links() for the connection to a
  * server or a database.
  */
+#include "common/auth/password.h"
 #include "common/replica/identity.h"
 #include "common/replica/links.h"
 #include "common/replica/replica.h"
@@ -44,12 +46,14 @@
 
 struct member;
 struct member_facts;
+struct metrics;
 
 struct member_conf {
 	const char *daemon;		/* "bourse-hub": names the key file */
 	unsigned role;			/* enum rpc_role */
 	struct uv_loop_s *loop;
 	const char *config_dir, *data_dir;
+	struct metrics *metrics;	/* answers manage.stats; may be NULL */
 	const char *listen;		/* bus endpoint, "tcp://0.0.0.0:17003"; NULL, "": none */
 	const char *endpoint;		/* what others dial; NULL, "": made from listen and the
 					 * host's name (with a port of * it is the one taken) */
@@ -79,7 +83,7 @@ const struct identity *member_identity(const struct member *m);
 const struct guid *member_server(const struct member *m);	/* our server object */
 const char *member_name(const struct member *m);		/* its name */
 /* The organisation's pepper, for common/auth (not at an edge). */
-const uint8_t *member_pepper(const struct member *m);
+const struct pepper *member_pepper(const struct member *m);
 
 void member_fact(struct member_facts *f, const char *key, const char *fmt, ...) A_PRINTF(3, 4);
 #endif
