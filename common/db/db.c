@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 enum {
-	PAGE_BYTES = 8192,
-	FRAME_BYTES = PAGE_BYTES + 24,
+	FRAME_BYTES = VFS_PAGE + 24,
 	WAL_HEADER = 32,
 	BUSY_MS = 2000,
 	AUTO_CHECKPOINT_FRAMES = 500,	/* DB_CHECKPOINT: 4 MiB */
@@ -423,7 +422,7 @@ static enum err pragmaf(struct db *db, struct errbuf *eb, const char *fmt, ...)
 static enum err shape(struct db *db, struct errbuf *eb)
 {
 	int reserve = VFS_RESERVED;
-	enum err e = pragmaf(db, eb, "PRAGMA page_size=%d", PAGE_BYTES);
+	enum err e = pragmaf(db, eb, "PRAGMA page_size=%d", VFS_PAGE);
 
 	if (e == ERR_OK && sqlite3_file_control(db->h, "main", SQLITE_FCNTL_RESERVE_BYTES,
 						&reserve) != SQLITE_OK)

@@ -18,6 +18,7 @@
  */
 #include "common/base/err.h"
 
+#define VFS_PAGE 8192
 #define VFS_RESERVED 32
 
 struct vfs;
