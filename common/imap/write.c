@@ -1,0 +1,87 @@
+#include "common/imap/write.h"
+
+#include "common/imap/lex.h"
+#include "common/imap/utf7.h"
+#include <inttypes.h>
+
+#define MAX_QUOTED 1000
+
+enum err imap_write_literal_head(struct buf *out, uint64_t n)
+{
+	return buf_addf(out, "{%" PRIu64 "}\r\n", n);
+}
+
+static bool quotable(struct span s)
+{
+	if (s.n > MAX_QUOTED)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+static enum err quoted(struct buf *out, struct span s)
+{
+	enum err e = buf_reserve(out, 2 * s.n + 2);
+	char *o;
+
+	if (e)
+		return e;
+	o = out->data + out->len;
+	*o++ = '"';
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			*o++ = '\\';
+		*o++ = s.p[i];
+	}
+	*o++ = '"';
+	buf_grown(out, (size_t)(o - (out->data + out->len)));
+	return ERR_OK;
+}
+
+static enum err literal(struct buf *out, struct span s)
+{
+	enum err e = imap_write_literal_head(out, s.n);
+	size_t at = out->len;
+
+	if (!e)
+		e = buf_add(out, s.p, s.n);
+	if (e)
+		return e;
+	for (char *p = out->data + at, *end = p + s.n;
+	     p < end && (p = memchr(p, '\0', (size_t)(end - p))) != NULL;)
+		*p++ = '?';
+	return ERR_OK;
+}
+
+enum err imap_write_string(struct buf *out, struct span s)
+{
+	return quotable(s) ? quoted(out, s) : literal(out, s);
+}
+
+enum err imap_write_nstring(struct buf *out, struct span s)
+{
+	return s.p ? imap_write_string(out, s) : buf_adds(out, "NIL");
+}
+
+enum err imap_write_astring(struct buf *out, struct span s)
+{
+	bool atom = s.n > 0 && s.n <= MAX_QUOTED && !span_is(s, "NIL");
+
+	for (size_t i = 0; i < s.n && atom; i++)
+		atom = imap_is_atom_char((unsigned char)s.p[i]);
+	return atom ? buf_add(out, s.p, s.n) : imap_write_string(out, s);
+}
+
+enum err imap_write_mailbox(struct buf *out, const char *utf8)
+{
+	struct arena a = { 0 };
+	char *wire;
+	enum err e = imap_utf7_encode(span_of(utf8), &a, &wire);
+
+	if (!e)
+		e = imap_write_astring(out, span_of(wire));
+	arena_fini(&a);
+	return e;
+}
