@@ -1,0 +1,251 @@
+#include "common/imap/fetch.h"
+
+#include "common/imap/write.h"
+
+#define FAST (IMAP_FETCH_FLAGS | IMAP_FETCH_INTERNALDATE | IMAP_FETCH_SIZE)
+
+static const struct {
+	const char *name;
+	unsigned bits;
+	bool macro;			/* only instead of a list */
+} items[] = {
+	{ "UID", IMAP_FETCH_UID, false },
+	{ "FLAGS", IMAP_FETCH_FLAGS, false },
+	{ "INTERNALDATE", IMAP_FETCH_INTERNALDATE, false },
+	{ "RFC822.SIZE", IMAP_FETCH_SIZE, false },
+	{ "ENVELOPE", IMAP_FETCH_ENVELOPE, false },
+	{ "BODYSTRUCTURE", IMAP_FETCH_BODYSTRUCTURE, false },
+	{ "MODSEQ", IMAP_FETCH_MODSEQ, false },
+	{ "ALL", FAST | IMAP_FETCH_ENVELOPE, true },
+	{ "FAST", FAST, true },
+	{ "FULL", FAST | IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY, true },
+};
+
+/* RFC 3501: each is a body section under an older name. */
+static const struct {
+	const char *name;
+	enum imap_section_name as;
+	enum imap_section_text text;
+	bool peek;
+} old_names[] = {
+	{ "RFC822", IMAP_NAME_RFC822, IMAP_TEXT_ALL, false },
+	{ "RFC822.HEADER", IMAP_NAME_RFC822_HEADER, IMAP_TEXT_HEADER, true },
+	{ "RFC822.TEXT", IMAP_NAME_RFC822_TEXT, IMAP_TEXT_TEXT, false },
+};
+
+static const struct {
+	const char *name;
+	enum imap_section_text text;
+} texts[] = {
+	{ "HEADER.FIELDS.NOT", IMAP_TEXT_HEADER_FIELDS_NOT },
+	{ "HEADER.FIELDS", IMAP_TEXT_HEADER_FIELDS },
+	{ "HEADER", IMAP_TEXT_HEADER },
+	{ "TEXT", IMAP_TEXT_TEXT },
+	{ "MIME", IMAP_TEXT_MIME },
+};
+
+static bool field_list(struct imap_lex *l, struct imap_section *s)
+{
+	if (!imap_lex_sp(l) || !imap_lex_char(l, '('))
+		return false;
+	s->fields = arena_alloc(l->arena, IMAP_MAX_FIELDS * sizeof(*s->fields));
+	do {
+		if (s->n_fields == IMAP_MAX_FIELDS)
+			return imap_lex_fail(l, "Too many header fields.");
+		if (!imap_lex_astring(l, &s->fields[s->n_fields++]))
+			return false;
+	} while (imap_lex_peek(l) == ' ' && l->p++);
+	return imap_lex_char(l, ')');
+}
+
+static bool text_name(struct imap_lex *l, struct imap_section *s)
+{
+	for (size_t i = 0; i < N_ELEMS(texts); i++) {
+		if (!imap_lex_word(l, texts[i].name))
+			continue;
+		s->text = texts[i].text;
+		if (s->text == IMAP_TEXT_MIME && s->n_part == 0)
+			return imap_lex_fail(l, "MIME needs a part number.");
+		return (s->text != IMAP_TEXT_HEADER_FIELDS &&
+			s->text != IMAP_TEXT_HEADER_FIELDS_NOT) ||
+		       field_list(l, s);
+	}
+	return imap_lex_fail(l, "Unknown section.");
+}
+
+/* "1.2.HEADER", up to the "]". */
+static bool section_spec(struct imap_lex *l, struct imap_section *s)
+{
+	uint32_t part[IMAP_MAX_PARTS];
+
+	s->text = IMAP_TEXT_ALL;
+	if (imap_lex_peek(l) == ']')
+		return true;
+	while (imap_lex_peek(l) >= '0' && imap_lex_peek(l) <= '9') {
+		if (s->n_part == IMAP_MAX_PARTS)
+			return imap_lex_fail(l, "Part number too deep.");
+		if (!imap_lex_nz32(l, &part[s->n_part++]))
+			return false;
+		if (imap_lex_peek(l) != '.')
+			break;
+		l->p++;
+	}
+	if (s->n_part > 0)
+		s->part = arena_dup(l->arena, part, s->n_part * sizeof(*part));
+	if (s->n_part > 0 && l->p[-1] != '.')
+		return true;
+	return text_name(l, s);
+}
+
+static bool partial(struct imap_lex *l, struct imap_section *s)
+{
+	if (imap_lex_peek(l) != '<')
+		return true;
+	l->p++;
+	s->partial = true;
+	return imap_lex_u32(l, &s->offset) && imap_lex_char(l, '.') &&
+	       imap_lex_nz32(l, &s->count) && imap_lex_char(l, '>');
+}
+
+static struct imap_section *new_section(struct imap_lex *l, struct imap_fetch *f)
+{
+	if (f->n_sections == IMAP_MAX_SECTIONS) {
+		(void)imap_lex_fail(l, "Too many sections.");
+		return NULL;
+	}
+	if (f->sections == NULL)
+		f->sections = arena_alloc(l->arena,
+					  IMAP_MAX_SECTIONS * sizeof(*f->sections));
+	return &f->sections[f->n_sections++];
+}
+
+/* Behind "BODY[" or "BODY.PEEK[". */
+static bool body_section(struct imap_lex *l, struct imap_fetch *f, bool peek)
+{
+	struct imap_section *s = new_section(l, f);
+
+	if (s == NULL)
+		return false;
+	s->peek = peek;
+	return section_spec(l, s) && imap_lex_char(l, ']') && partial(l, s);
+}
+
+static bool prefix(struct imap_lex *l, const char *word)
+{
+	size_t n = strlen(word);
+
+	if ((size_t)(l->end - l->p) < n || strncasecmp(l->p, word, n) != 0)
+		return false;
+	l->p += n;
+	return true;
+}
+
+static bool item(struct imap_lex *l, struct imap_fetch *f, bool in_list)
+{
+	bool peek = false;
+
+	if (prefix(l, "BODY[") || (peek = prefix(l, "BODY.PEEK[")))
+		return body_section(l, f, peek);
+	if (imap_lex_word(l, "BODY")) {
+		f->items |= IMAP_FETCH_BODY;
+		return true;
+	}
+	for (size_t i = 0; i < N_ELEMS(old_names); i++) {
+		struct imap_section *s;
+
+		if (!imap_lex_word(l, old_names[i].name))
+			continue;
+		s = new_section(l, f);
+		if (s != NULL) {
+			s->name = old_names[i].as;
+			s->text = old_names[i].text;
+			s->peek = old_names[i].peek;
+		}
+		return s != NULL;
+	}
+	for (size_t i = 0; i < N_ELEMS(items); i++)
+		if (!(in_list && items[i].macro) && imap_lex_word(l, items[i].name)) {
+			f->items |= items[i].bits;
+			return true;
+		}
+	return imap_lex_fail(l, "Unknown FETCH item.");
+}
+
+static bool modifiers(struct imap_lex *l, struct imap_fetch *f)
+{
+	if (!imap_lex_sp(l) || !imap_lex_char(l, '('))
+		return false;
+	do {
+		if (!imap_lex_word(l, "CHANGEDSINCE"))
+			return imap_lex_fail(l, "Unknown FETCH modifier.");
+		if (f->has_changed_since)
+			return imap_lex_fail(l, "CHANGEDSINCE given twice.");
+		if (!imap_lex_sp(l) || !imap_lex_u63(l, &f->changed_since))
+			return false;
+		f->has_changed_since = true;
+		f->items |= IMAP_FETCH_MODSEQ;
+	} while (imap_lex_peek(l) == ' ' && l->p++);
+	return imap_lex_char(l, ')');
+}
+
+bool imap_lex_fetch(struct imap_lex *l, struct imap_fetch *out)
+{
+	*out = (struct imap_fetch){ 0 };
+	if (imap_lex_peek(l) == '(') {
+		l->p++;
+		do {
+			if (!item(l, out, true))
+				return false;
+		} while (imap_lex_peek(l) == ' ' && l->p++);
+		if (!imap_lex_char(l, ')'))
+			return false;
+	} else if (!item(l, out, false)) {
+		return false;
+	}
+	if (imap_lex_peek(l) == ' ' && !modifiers(l, out))
+		return false;
+	return imap_lex_end(l);
+}
+
+bool imap_fetch_marks_seen(const struct imap_fetch *f)
+{
+	for (size_t i = 0; i < f->n_sections; i++)
+		if (!f->sections[i].peek)
+			return true;
+	return false;
+}
+
+static enum err write_spec(struct buf *out, const struct imap_section *s)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < s->n_part && !e; i++)
+		e = buf_addf(out, "%s%u", i ? "." : "", s->part[i]);
+	if (s->text == IMAP_TEXT_ALL || e)
+		return e;
+	for (size_t i = 0; i < N_ELEMS(texts) && !e; i++)
+		if (texts[i].text == s->text)
+			e = buf_addf(out, "%s%s", s->n_part ? "." : "", texts[i].name);
+	for (size_t i = 0; i < s->n_fields && !e; i++) {
+		e = buf_adds(out, i ? " " : " (");
+		if (!e)
+			e = imap_write_astring(out, s->fields[i]);
+	}
+	return e || s->n_fields == 0 ? e : buf_addc(out, ')');
+}
+
+enum err imap_write_section(struct buf *out, const struct imap_section *s)
+{
+	enum err e;
+
+	if (s->name != IMAP_NAME_BODY)
+		return buf_adds(out, old_names[s->name - 1].name);
+	e = buf_adds(out, "BODY[");
+	if (!e)
+		e = write_spec(out, s);
+	if (!e)
+		e = buf_addc(out, ']');
+	if (!e && s->partial)
+		e = buf_addf(out, "<%u>", s->offset);
+	return e;
+}

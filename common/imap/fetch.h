@@ -1,0 +1,70 @@
+#ifndef IMAP_FETCH_H
+#define IMAP_FETCH_H
+/*
+ * fetch - what FETCH asks for (RFC 3501 6.4.5, RFC 7162 3.1.4)
+ *
+ * Macros are expanded, plain items become bits, and each body section becomes a
+ * struct, RFC822.* included: they are spelled differently but mean the same.
+ */
+#include "common/base/buf.h"
+#include "common/imap/lex.h"
+
+enum imap_fetch_item {
+	IMAP_FETCH_UID = 1,
+	IMAP_FETCH_FLAGS = 2,
+	IMAP_FETCH_INTERNALDATE = 4,
+	IMAP_FETCH_SIZE = 8,
+	IMAP_FETCH_ENVELOPE = 16,
+	IMAP_FETCH_BODY = 32,		/* the structure without extensions */
+	IMAP_FETCH_BODYSTRUCTURE = 64,
+	IMAP_FETCH_MODSEQ = 128
+};
+
+enum imap_section_text {
+	IMAP_TEXT_ALL,			/* [] or [1.2] */
+	IMAP_TEXT_HEADER,
+	IMAP_TEXT_HEADER_FIELDS,
+	IMAP_TEXT_HEADER_FIELDS_NOT,
+	IMAP_TEXT_TEXT,
+	IMAP_TEXT_MIME			/* only with a part */
+};
+
+enum imap_section_name {
+	IMAP_NAME_BODY,			/* BODY[...] */
+	IMAP_NAME_RFC822,
+	IMAP_NAME_RFC822_HEADER,
+	IMAP_NAME_RFC822_TEXT
+};
+
+#define IMAP_MAX_SECTIONS 64		/* in one FETCH */
+#define IMAP_MAX_PARTS	  100		/* levels of one section */
+#define IMAP_MAX_FIELDS	  256		/* header names of one section */
+
+struct imap_section {
+	uint32_t *part;			/* 1.2.3; none: the message */
+	size_t n_part;
+	enum imap_section_text text;
+	struct span *fields;
+	size_t n_fields;
+	bool peek;			/* does not set \Seen */
+	bool partial;			/* <offset.count> */
+	uint32_t offset, count;		/* count > 0 */
+	enum imap_section_name name;
+};
+
+struct imap_fetch {
+	unsigned items;			/* enum imap_fetch_item */
+	struct imap_section *sections;
+	size_t n_sections;
+	bool has_changed_since;
+	uint64_t changed_since;		/* asks for MODSEQ as well */
+};
+
+/* What stands behind the set, to the end of the command. */
+bool imap_lex_fetch(struct imap_lex *l, struct imap_fetch *out) A_MUST_USE;
+/* Would answering set \Seen? */
+bool imap_fetch_marks_seen(const struct imap_fetch *f);
+
+/* The name of the answer: "BODY[1.HEADER.FIELDS (FROM)]<0>", "RFC822". */
+enum err imap_write_section(struct buf *out, const struct imap_section *s) A_MUST_USE;
+#endif
