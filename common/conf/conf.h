@@ -71,6 +71,9 @@ struct conf_table {
 	const struct conf_item *items;
 	size_t n;
 	void *into;		/* the role's struct, zeroed before conf_load() */
+	/* Optional: what a table cannot say.  Asked when all tables are filled, by a
+	 * reload before anything changes. */
+	enum err (*check)(const void *into, struct errbuf *eb);
 };
 
 /* Read path and fill every table.  NOTFOUND without a file, else INVALID.  On

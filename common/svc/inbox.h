@@ -24,7 +24,7 @@ struct inbox *inbox_open(uv_loop_t *loop, inbox_take_fn *take, void *ctx);
 void inbox_post(struct inbox *in, struct inbox_item *item);	/* any thread */
 void inbox_close(struct inbox **in);	/* *in may be NULL */
 
-/* While nothing is expected the loop may end: an inbox keeps it alive unless
- * told not to. */
+/* An inbox keeps its loop running, unless told that nothing is expected. */
 void inbox_unref(struct inbox *in);
+void inbox_ref(struct inbox *in);
 #endif

@@ -51,7 +51,7 @@ struct svc_spec {
 	const struct conf_item *items;
 	size_t n_items;
 	void *conf;			/* zeroed; filled by svc_open(), freed by svc_close() */
-	/* Optional: what a table cannot say.  Also asked after a reload. */
+	/* Optional: what a table cannot say; see struct conf_table. */
 	enum err (*check)(const void *conf, struct errbuf *eb);
 };
 

@@ -35,8 +35,8 @@ struct work_pool *work_pool_open(const struct work_conf *conf);
  * before this returns.  *p may be NULL. */
 void work_pool_close(struct work_pool **p);
 
-/* AGAIN when the queue is full (ctx stays the caller's).  out, optional, takes
- * the job for work_cancel(); it is invalid as soon as done() begins. */
+/* AGAIN when the queue is full or the pool is closing (ctx stays the caller's).  out,
+ * optional, takes the job for work_cancel(); it is invalid once done() begins. */
 enum err work_submit(struct work_pool *p, work_fn *run, work_fn *done, void *ctx,
 		     struct work **out) A_MUST_USE;
 void work_cancel(struct work **w, work_fn *drop);	/* *w may be NULL; drop may be NULL */
