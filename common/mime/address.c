@@ -350,13 +350,15 @@ static void take_element(struct parser *s)
 
 size_t address_parse(struct arena *a, struct span value, size_t max, struct address **out)
 {
-	struct parser s = { .arena = a, .p = value.p, .end = value.p + value.n, .max = max };
+	struct parser s = { .arena = a, .max = max };
 	size_t room = value.n * 2 + 8;	/* spaces and brackets may be added */
 	char *mem;
 
 	*out = NULL;
 	if (value.n == 0)
 		return 0;
+	s.p = value.p;
+	s.end = value.p + value.n;
 	mem = arena_alloc(a, room * 4);
 	s.phrase.p = mem;
 	s.local.p = mem + room;

@@ -143,8 +143,10 @@ static void end_header(struct mime_map *m, uint64_t body_start, uint64_t lines)
 	arena_reset(&m->scratch);
 }
 
-/* The body of m->cur ends before the line end in front of the current line. */
-static void close_node(struct mime_map *m, uint64_t end, size_t eol)
+/* The body of m->cur ends before the line end in front of the current line, if
+ * that is its own and not the empty line of its header.  Returns how much of it
+ * was given to the boundary: what encloses the node ends where the node does. */
+static size_t close_node(struct mime_map *m, uint64_t end, size_t eol)
 {
 	struct map_node *n = &m->node[m->cur];
 
@@ -152,6 +154,7 @@ static void close_node(struct mime_map *m, uint64_t end, size_t eol)
 		n->part.body_end = end - eol;
 		n->part.lines = m->lines - n->start_lines - 1;
 	} else {
+		eol = 0;
 		n->part.body_end = end;
 		n->part.lines = m->lines - n->start_lines;
 	}
@@ -160,6 +163,7 @@ static void close_node(struct mime_map *m, uint64_t end, size_t eol)
 		n->as_text = true;
 	}
 	m->cur = n->parent;
+	return eol;
 }
 
 /* Which open boundary is this line?  The index, or n_bounds. */
@@ -201,6 +205,7 @@ static bool take_boundary(struct mime_map *m, const char *p, size_t n, size_t eo
 {
 	bool is_end = false;
 	size_t i = find_bound(m, cut_line(p, n, eol), &is_end);
+	size_t gap = m->prev_eol;
 	uint32_t owner;
 
 	if (i == m->n_bounds)
@@ -216,7 +221,7 @@ static bool take_boundary(struct mime_map *m, const char *p, size_t n, size_t eo
 		return true;
 	drop_bounds(m, i + 1);
 	while (m->cur != owner)
-		close_node(m, m->pos, m->prev_eol);
+		gap = close_node(m, m->pos, gap);
 	if (is_end)
 		drop_bounds(m, i);
 	else if (!add_node(m, owner, m->pos + n))

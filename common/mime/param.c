@@ -231,13 +231,15 @@ static void merge(struct arena *a, const struct param *raw, size_t n,
 
 void param_parse(struct arena *a, struct span value, struct param_value *out)
 {
-	struct cursor s = { value.p, value.p + value.n, a };
+	struct cursor s = { .arena = a };
 	struct param raw[PARAM_MAX];
 	size_t n = 0;
 
 	*out = (struct param_value){ 0 };
 	if (value.n == 0)
 		return;
+	s.p = value.p;
+	s.end = value.p + value.n;
 	skip_cfws(&s);
 	out->type = take_token(&s);
 	skip_cfws(&s);

@@ -270,7 +270,8 @@ void word_decode(struct span value, struct buf *out)
 		from = at;
 		after_word = true;
 	}
-	add_text(out, (struct span){ in.p + from, in.n - from }, latin1);
+	if (from < in.n)
+		add_text(out, (struct span){ in.p + from, in.n - from }, latin1);
 	out->max = max;
 }
 

@@ -81,6 +81,11 @@ static const struct {
 	  "Subject: a\rb\nContent-Type: multipart/x; boundary=b\n\n--b\n\na\rb\n\n--b--",
 	  "(NIL {3}\r\na\rb NIL NIL NIL NIL NIL NIL NIL NIL)",
 	  "(" TEXT_HEAD "4 1) \"x\")", NULL },
+	{ "empty line of a message's header before a boundary",
+	  "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: s\r\n\r\n"
+	  "--b--", NO_ENVELOPE,
+	  "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 14 "
+	  "(NIL \"s\" NIL NIL NIL NIL NIL NIL NIL NIL) " TEXT_HEAD "0 0) 2) \"digest\")", NULL },
 	{ "malformed type is text", "Content-Type: text\r\n\r\nx", NO_ENVELOPE,
 	  TEXT_HEAD "1 0)", NULL },
 	{ "nested message is the whole message",
