@@ -41,7 +41,7 @@ static void drop_bounds(struct mime_map *m, size_t n)
 	while (m->n_bounds > n) {
 		struct map_bound *b = &m->bound[--m->n_bounds];
 
-		m->filter[b->hash & 0xff]--;
+		m->bucket[b->hash % MAP_BUCKETS] = b->below;
 		free(b->text);
 	}
 }
@@ -105,6 +105,7 @@ static bool add_node(struct mime_map *m, uint32_t parent, uint64_t start)
 
 static void add_bound(struct mime_map *m, struct span boundary)
 {
+	uint16_t *bucket;
 	struct map_bound *b;
 
 	if (m->n_bounds == m->cap_bounds) {
@@ -112,9 +113,12 @@ static void add_bound(struct mime_map *m, struct span boundary)
 		m->bound = xrealloc(m->bound, m->cap_bounds * sizeof(*m->bound));
 	}
 	b = &m->bound[m->n_bounds++];
-	*b = (struct map_bound){ m->cur, hash_bytes(boundary.p, boundary.n),
-				 xmemdup(boundary.p, boundary.n), boundary.n };
-	m->filter[b->hash & 0xff]++;
+	*b = (struct map_bound){ .node = m->cur, .n = boundary.n,
+				 .hash = hash_bytes(boundary.p, boundary.n),
+				 .text = xmemdup(boundary.p, boundary.n) };
+	bucket = &m->bucket[b->hash % MAP_BUCKETS];
+	b->below = *bucket;
+	*bucket = (uint16_t)m->n_bounds;	/* bounded by MIME_DEPTH_MAX */
 }
 
 /* The header of m->cur is complete and its body begins at body_start. */
@@ -166,29 +170,33 @@ static size_t close_node(struct mime_map *m, uint64_t end, size_t eol)
 	return eol;
 }
 
+/* The innermost open boundary of that text: its index + 1, or 0.  Buckets keep
+ * this cheap for a message of a thousand levels and nothing but dashes. */
+static size_t find_text(const struct mime_map *m, struct span text)
+{
+	uint64_t h = hash_bytes(text.p, text.n);
+	size_t i = m->bucket[h % MAP_BUCKETS];
+
+	while (i) {
+		const struct map_bound *b = &m->bound[i - 1];
+
+		if (b->hash == h && span_eq((struct span){ b->text, b->n }, text))
+			break;
+		i = b->below;
+	}
+	return i;
+}
+
 /* Which open boundary is this line?  The index, or n_bounds. */
 static size_t find_bound(const struct mime_map *m, struct span line, bool *is_end)
 {
-	struct span shorter = { line.p, line.n < 2 ? 0 : line.n - 2 };
-	bool may_end = line.n > 2 && memcmp(line.p + line.n - 2, "--", 2) == 0;
-	uint64_t h = hash_bytes(line.p, line.n);
-	uint64_t h_end = may_end ? hash_bytes(shorter.p, shorter.n) : 0;
+	size_t i = find_text(m, line), end = 0;
 
-	may_end = may_end && m->filter[h_end & 0xff];
-	if (!may_end && !m->filter[h & 0xff])
-		return m->n_bounds;
-	for (size_t i = m->n_bounds; i-- > 0;) {
-		const struct map_bound *b = &m->bound[i];
-		struct span text = { b->text, b->n };
-
-		*is_end = false;
-		if (b->hash == h && span_eq(text, line))
-			return i;
-		*is_end = true;
-		if (may_end && b->hash == h_end && span_eq(text, shorter))
-			return i;
-	}
-	return m->n_bounds;
+	if (line.n > 2 && memcmp(line.p + line.n - 2, "--", 2) == 0)
+		end = find_text(m, (struct span){ line.p, line.n - 2 });
+	*is_end = end > i;
+	i = *is_end ? end : i;
+	return i ? i - 1 : m->n_bounds;
 }
 
 static struct span cut_line(const char *p, size_t n, size_t eol)

@@ -5,6 +5,7 @@
 #include "common/mime/map.h"
 
 #define MAP_BOUNDARY_MAX 200	/* RFC 2046 says 70 */
+#define MAP_BUCKETS      256	/* by hash, for finding bounds */
 #define MAP_NO_NODE      UINT32_MAX
 
 /* Ends of the texts of a node in map.text, in their order. */
@@ -39,6 +40,7 @@ struct map_bound {
 	uint64_t hash;
 	char *text;
 	size_t n;
+	uint16_t below;			/* next outer one of its bucket, + 1 */
 };
 
 struct mime_map {
@@ -50,7 +52,7 @@ struct mime_map {
 	size_t n_nodes, cap_nodes;
 	struct map_bound *bound;
 	size_t n_bounds, cap_bounds;
-	uint16_t filter[256];		/* open boundaries by hash */
+	uint16_t bucket[MAP_BUCKETS];	/* innermost bound of each, + 1 */
 	uint32_t cur;			/* innermost open node */
 	uint64_t pos, lines;		/* before the current line */
 	uint64_t line_len;		/* what came of it in earlier feeds */

@@ -265,32 +265,53 @@ static void parse_message_id(struct arena *a, struct span raw, struct summary *o
 	out->message_id = decoded(a, id, SUMMARY_ID_MAX);
 }
 
+/* The fields that count, the first of each name. */
+enum { S_DATE, S_FROM, S_IN_REPLY_TO, S_MESSAGE_ID, S_REFERENCES, S_SUBJECT, S_TO, S_COUNT };
+
+static void find_fields(struct span header, struct span v[S_COUNT])
+{
+	static const struct span names[S_COUNT] = {
+		[S_DATE] = { "Date", 4 },
+		[S_FROM] = { "From", 4 },
+		[S_IN_REPLY_TO] = { "In-Reply-To", 11 },
+		[S_MESSAGE_ID] = { "Message-ID", 10 },
+		[S_REFERENCES] = { "References", 10 },
+		[S_SUBJECT] = { "Subject", 7 },
+		[S_TO] = { "To", 2 },
+	};
+	struct header_field f;
+
+	while (header_next(&header, &f))
+		for (unsigned i = 0; i < S_COUNT; i++)
+			if (v[i].p == NULL && f.name.n == names[i].n &&
+			    strncasecmp(f.name.p, names[i].p, f.name.n) == 0)
+				v[i] = f.value;
+}
+
 void summary_parse(struct arena *a, struct span header, struct summary *out)
 {
+	struct span v[S_COUNT] = { { 0 } }, id, rest;
 	char id_text[SUMMARY_ID_MAX];
-	struct header_field f;
-	struct span id, rest;
 
 	*out = (struct summary){ 0 };
-	if (header_find(header, "Subject", &f)) {
-		out->subject = decoded(a, f.value, SUMMARY_SUBJECT_MAX);
+	find_fields(header, v);
+	if (v[S_SUBJECT].p) {
+		out->subject = decoded(a, v[S_SUBJECT], SUMMARY_SUBJECT_MAX);
 		out->base_subject = summary_base_subject(a, out->subject, &out->is_reply);
 	}
-	if (header_find(header, "From", &f))
-		parse_from(a, f.value, out);
-	if (header_find(header, "To", &f))
-		parse_to(a, f.value, out);
-	if (header_find(header, "Date", &f))
-		out->has_date = date_parse(f.value, &out->sent_ms, NULL);
-	if (header_find(header, "Message-ID", &f))
-		parse_message_id(a, f.value, out);
-	if (header_find(header, "References", &f))
-		parse_ids(a, f.value, out);
-	if (header_find(header, "In-Reply-To", &f)) {
-		rest = f.value;
-		if (next_id(&rest, id_text, &id))
-			out->in_reply_to_hash = summary_id_hash(id);
-		if (out->n_refs == 0)
-			parse_ids(a, f.value, out);
-	}
+	if (v[S_FROM].p)
+		parse_from(a, v[S_FROM], out);
+	if (v[S_TO].p)
+		parse_to(a, v[S_TO], out);
+	if (v[S_DATE].p)
+		out->has_date = date_parse(v[S_DATE], &out->sent_ms, NULL);
+	if (v[S_MESSAGE_ID].p)
+		parse_message_id(a, v[S_MESSAGE_ID], out);
+	if (v[S_REFERENCES].p)
+		parse_ids(a, v[S_REFERENCES], out);
+	rest = v[S_IN_REPLY_TO];
+	if (rest.p && next_id(&rest, id_text, &id))
+		out->in_reply_to_hash = summary_id_hash(id);
+	if (v[S_IN_REPLY_TO].p && out->n_refs == 0)
+		parse_ids(a, v[S_IN_REPLY_TO], out);
 }

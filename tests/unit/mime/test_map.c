@@ -73,6 +73,12 @@ static const struct {
 	  "Content-Type: multipart/mixed; boundary=a--\r\n\r\n--a--\r\n\r\nx\r\n--a----\r\n"
 	  "--a--\r\n",
 	  NO_ENVELOPE, "((" TEXT_HEAD "1 0) \"mixed\") \"mixed\")", NULL },
+	{ "one boundary on two levels: the inner one first",
+	  "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
+	  "Content-Type: multipart/alternative; boundary=a\r\n\r\n--a\r\n\r\n1\r\n"
+	  "--a--\r\n--a\r\n\r\n22\r\n--a--\r\n--a\r\n\r\n333",
+	  NO_ENVELOPE,
+	  "((" TEXT_HEAD "1 0) \"alternative\")" TEXT_HEAD "2 0) \"mixed\")", NULL },
 	{ "multipart without boundary, and without parts",
 	  "Content-Type: multipart/mixed\r\n\r\na\r\n", NO_ENVELOPE, TEXT_HEAD "3 1)", NULL },
 	{ "no part", "Content-Type: multipart/mixed; boundary=q\r\n\r\nabc\r\n",
