@@ -193,8 +193,10 @@ static struct address *add(struct parser *s, enum address_kind kind)
 	size_t room = kind == ADDRESS_GROUP ? 2 :
 		      kind == ADDRESS_MAILBOX && s->in_group ? 2 : 1;
 
-	if (s->n + room > s->max)
+	if (s->n + room > s->max) {
+		s->max = s->n + s->in_group;	/* drop all that follows */
 		return NULL;
+	}
 	if (s->n == s->cap) {
 		size_t cap = s->cap ? s->cap * 2 : 4;
 		struct address *list = arena_alloc(s->arena, cap * sizeof(*list));
@@ -364,7 +366,7 @@ size_t address_parse(struct arena *a, struct span value, size_t max, struct addr
 	s.local.p = mem + room;
 	s.comment.p = mem + 2 * room;
 	s.domain.p = mem + 3 * room;
-	while (s.p < s.end && s.n < max)
+	while (s.p < s.end && s.n < s.max)
 		take_element(&s);
 	end_group(&s);
 	*out = s.list;

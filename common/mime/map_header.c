@@ -371,7 +371,7 @@ static bool is_attachment(const struct mime_map *m, const struct map_node *n,
 	return true;
 }
 
-static void classify(struct mime_map *m, struct map_node *n, const struct param_value *type,
+static void classify(struct map_node *n, const struct param_value *type,
 		     struct span *boundary)
 {
 	const struct param *b;
@@ -394,7 +394,6 @@ static void classify(struct mime_map *m, struct map_node *n, const struct param_
 		boundary->n--;
 	if (boundary->n > MAP_BOUNDARY_MAX)
 		boundary->n = 0;
-	(void)m;
 }
 
 static void mark(struct mime_map *m, struct map_node *n, enum node_text t)
@@ -442,7 +441,7 @@ enum err map_read_header(struct mime_map *m, uint32_t i, struct span *boundary)
 	read_fields((struct span){ m->hdr.data, m->hdr.len }, &f);
 	type_of(m, f.v[F_TYPE], up && up->is_digest, &type);
 	param_parse(&m->scratch, f.v[F_DISPOSITION], &disposition);
-	classify(m, n, &type, boundary);
+	classify(n, &type, boundary);
 	/* The message inside a message/rfc822 is no attachment by itself. */
 	n->is_attachment = !(up && up->is_rfc822) &&
 			   is_attachment(m, n, &type, &disposition, &f);
