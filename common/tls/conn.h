@@ -139,7 +139,7 @@ bool conn_is_tls(const struct conn *c);		/* handshake done */
 struct conn_tls {
 	const char *version, *cipher;	/* "TLSv1.3", ...; static text */
 	bool resumed;
-	bool verified;			/* chain and name, or pin, held; servers: client's chain */
+	bool verified;			/* clients: chain and name, or a pin, held */
 	char sni[256];			/* servers: what was asked for */
 	bool has_peer_cert;
 	uint8_t peer_pin[TLS_PIN];
