@@ -11,6 +11,7 @@
  * Objects handed out live in the arena that was passed in.
  */
 #include "common/api/object.h"
+#include "common/auth/login.h"
 #include "common/base/err.h"
 #include "common/rpc/rpc.h"
 #include <stdbool.h>
@@ -20,19 +21,20 @@ struct replica;
 
 struct replica_conf {
 	const char *path;		/* the SQLite file */
-	struct rpc *rpc;
+	struct uv_loop_s *loop;		/* for retries; NULL: none are made */
 	struct rpc_peer *directory;	/* where to pull; NULL: set by replica_set_source() */
 	/* An object came, changed or left (deleted).  NULL object: everything may have
 	 * changed (snapshot swapped in).  Optional. */
 	void (*on_change)(void *ctx, const struct object *o);
 	void *ctx;
-	const uint8_t *feed_key;	/* an edge's own key of 32 bytes, else NULL */
+	const uint8_t *feed_key;	/* an edge's own key of 32 bytes, else NULL; copied */
 };
 enum err replica_open(const struct replica_conf *conf, struct replica **out,
 		      struct errbuf *eb) A_MUST_USE;
 void replica_close(struct replica **r);
 void replica_set_source(struct replica *r, struct rpc_peer *p);	/* NULL: nobody now */
 uint64_t replica_usn(const struct replica *r);
+struct db *replica_db(struct replica *r);	/* for feeding edges; never kept */
 bool replica_is_ready(const struct replica *r);	/* has ever been filled */
 void replica_pull(struct replica *r);			/* a hint came */
 
@@ -60,19 +62,27 @@ enum recipient_kind {
 	RCPT_KNOWN,
 	RCPT_RELAY,		/* in a relay domain */
 	RCPT_OUTSIDE,		/* not a domain of ours */
+	RCPT_AGAIN,		/* cannot tell now: never filled yet, or its disk fails */
 };
 /* What RCPT TO needs; at an edge it asks the keyed hashes. */
 enum recipient_kind replica_recipient(struct replica *r, const char *address);
 
-/* Members of a group, by GUID, one level.  True while there are more. */
+/* All objects of a class by name.  What changes meanwhile may be seen or not. */
 struct replica_iter;
 struct replica_iter *replica_each(struct replica *r, unsigned klass);
 struct object *replica_each_next(struct replica_iter *it, struct arena *a);	/* NULL: end */
 void replica_each_end(struct replica_iter **it);
-bool replica_is_member(struct replica *r, const struct guid *group, const struct guid *who);	/* nested */
+/* Is who in the group, directly or through groups in it?  Loops do no harm. */
+bool replica_is_member(struct replica *r, const struct guid *group, const struct guid *who);
 
 /* The one organisation-wide object, with defaults where it is silent. */
 enum err replica_transport(struct replica *r, struct arena *a, struct object **out) A_MUST_USE;
+
+/* ---- logins ------------------------------------------------------------------- */
+
+/* For common/auth/login.h: verifiers, switches and the number of the mailbox's last
+ * change.  AGAIN while the replica has never been filled. */
+struct credential_source replica_credentials(struct replica *r);
 
 /* ---- servers and keys ----------------------------------------------------------- */
 
