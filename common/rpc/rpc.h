@@ -15,7 +15,9 @@
  *
  * Calls have deadlines.  A lost peer fails its calls with ERR_AGAIN at once.
  * Large payloads are streams of chunks of at most RPC_CHUNK bytes under credit:
- * the receiving side grants bytes, the sending side never sends more.
+ * the receiving side grants bytes, the sending side never sends more.  All
+ * streams from one peer share RPC_PEER_WINDOW; beyond it new ones start with
+ * RPC_MIN_WINDOW, so that many slow readers cost little and block nobody.
  *
  * Everything happens on the loop's thread.  A callback fires exactly once, from
  * the loop, never from inside the function that registered it, and never after
@@ -32,6 +34,9 @@
 #define RPC_KEY    32u			/* bytes of a CURVE key */
 #define RPC_CHUNK  (256u * 1024)	/* most payload bytes in one message */
 #define RPC_WINDOW (1024u * 1024)	/* credit a stream starts with */
+#define RPC_PEER_WINDOW (32u * 1024 * 1024)
+#define RPC_MIN_WINDOW	(64u * 1024)
+#define RPC_IDEM	256u	/* bytes of an idempotency key */
 
 /* Bits, so that a method can name several. */
 enum rpc_role {
@@ -64,7 +69,8 @@ struct rpc_request;
 typedef void rpc_serve_fn(struct rpc_request *rq, const ProtobufCMessage *body);
 
 enum rpc_method_flags {
-	RPC_FOR_USER = 1,	/* needs a principal in the envelope */
+	RPC_FOR_USER = 1,	/* needs a principal in the envelope; without it one is
+				 * optional.  Edges and strangers speak for nobody */
 	RPC_UPLOAD = 2,		/* may come with a request stream */
 };
 
@@ -94,9 +100,11 @@ struct rpc_conf {
 	size_t n_methods;
 	void *role;		/* handed to handlers as rq->role */
 
-	/* Whose key is this?  False: nobody's.  Asked for every message. */
+	/* Whose key is this?  False: nobody's.  Asked for every message.  NULL: we
+	 * only dial, each time with an expected identity. */
 	bool (*who)(void *ctx, const uint8_t key[RPC_KEY], struct rpc_ident *out);
-	/* A connection became usable, or was lost.  Optional. */
+	/* A connection became usable, or was lost (its calls have failed by then; an
+	 * accepted p is gone after this).  Optional. */
 	void (*on_peer)(void *ctx, struct rpc_peer *p, bool up);
 	void *ctx;
 
@@ -105,7 +113,9 @@ struct rpc_conf {
 };
 
 /* conf is copied (its pointers borrowed).  On success *out is closed by
- * rpc_close(), which drops all calls without callbacks. */
+ * rpc_close(), which drops our calls without callbacks and calls on_gone of the
+ * requests being served (so close it before what handlers use).  Its memory goes
+ * while the loop turns on: run the loop until it has no more to do. */
 enum err rpc_open(const struct rpc_conf *conf, struct rpc **out, struct errbuf *eb) A_MUST_USE;
 void rpc_close(struct rpc **r);
 
@@ -121,10 +131,14 @@ enum err rpc_listen(struct rpc *r, const char *endpoint, enum rpc_listen_kind ki
 
 /* Keep a connection to this endpoint, whose server must hold server_key; it is
  * made anew after every loss.  Never fails: what is unreachable is just not up.
- * A refused key is logged. */
+ * A refused key is logged.  expect (copied): who that is, if the caller knows it
+ * better than `who` (a token, a subscription); NULL: `who` must know the key.  Once
+ * `who` has known it, it must go on knowing it. */
 struct rpc_peer *rpc_dial(struct rpc *r, const char *endpoint,
 			  const uint8_t server_key[RPC_KEY], const struct rpc_ident *expect);
-void rpc_hangup(struct rpc_peer **p);	/* closes a dialled connection, fails its calls */
+/* Closes a dialled connection; from the loop, its calls fail and on_peer hears of
+ * it if it was up.  *p is cleared; NULL is allowed. */
+void rpc_hangup(struct rpc_peer **p);
 
 bool rpc_peer_is_up(const struct rpc_peer *p);
 const struct rpc_ident *rpc_peer_ident(const struct rpc_peer *p);
@@ -133,8 +147,8 @@ const uint8_t *rpc_peer_key(const struct rpc_peer *p);	/* RPC_KEY bytes */
 struct rpc_peer *rpc_find(struct rpc *r, const struct guid *server);
 /* Walk all connections that are up: start with NULL. */
 struct rpc_peer *rpc_next(struct rpc *r, const struct rpc_peer *after);
-/* After the owner's list of servers changed: drop connections whose key is
- * nobody's any more. */
+/* After the owner's list of servers changed: drop, from the loop, connections
+ * whose key is nobody's any more.  Happens every second anyway. */
 void rpc_recheck(struct rpc *r);
 
 /* ---- serving ------------------------------------------------------------- */
@@ -158,11 +172,13 @@ struct rpc_request {
 	/* Set by the handler, all optional. */
 	void *data;
 	/* An uploaded chunk (borrowed); last: none follows, n may be 0.  Credit is
-	 * given back by rpc_grant(), as the handler digests. */
+	 * given back by rpc_grant(), as the handler digests.  Must be set when serve
+	 * returns; without it the upload is thrown away. */
 	void (*on_chunk)(struct rpc_request *rq, const void *p, size_t n, bool last);
 	void (*on_credit)(struct rpc_request *rq);	/* more may be sent */
 	/* The caller is gone, cancelled, or out of time.  Stop; rq is freed when
-	 * this returns (do not reply). */
+	 * this returns (do not reply).  Without it rq stays until it is answered
+	 * (to nobody). */
 	void (*on_gone)(struct rpc_request *rq);
 };
 
@@ -173,7 +189,8 @@ void rpc_fail(struct rpc_request *rq, enum err e);	/* detail: rq->eb */
 /* A handler that finishes at once: reply, or fail if e. */
 void rpc_finish(struct rpc_request *rq, enum err e, const ProtobufCMessage *rep);
 
-/* Reply stream.  n <= RPC_CHUNK and n <= rpc_credit(rq); p is copied. */
+/* Reply stream.  n <= RPC_CHUNK and n <= rpc_credit(rq); p is copied.  Credit 0
+ * also means that the connection is clogged; on_credit says when it is not. */
 size_t rpc_credit(const struct rpc_request *rq);
 void rpc_send_chunk(struct rpc_request *rq, const void *p, size_t n);
 void rpc_grant(struct rpc_request *rq, size_t n);	/* upload stream: n digested */
@@ -204,7 +221,9 @@ struct rpc_args {
 	void *ctx;
 };
 
-/* Never NULL.  To a peer that is not up, on_reply gets ERR_AGAIN from the loop. */
+/* Never NULL; gone when on_reply begins.  To a peer that is not up, or whose queue
+ * is full, on_reply gets ERR_AGAIN from the loop.  An upload starts with the credit
+ * of one chunk; more comes by on_credit. */
 struct rpc_call *rpc_call(struct rpc_peer *p, const struct rpc_args *args);
 void rpc_call_cancel(struct rpc_call **c);	/* no callback after it; *c may be NULL */
 size_t rpc_call_credit(const struct rpc_call *c);
