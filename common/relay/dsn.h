@@ -8,10 +8,10 @@
  * reverse path, and never about a message that came with one: dsn_wanted() is
  * where that, NOTIFY and the kind of event are decided.
  *
- * The result is canonical (CRLF, lines within 998) and 7-bit, unless the original
+ * The result is canonical (CRLF) if the original is, and 7-bit unless the original
  * that it carries, or an address, is 8-bit: facts say so.  Its size is bounded by
- * max_bytes; an original that does not fit is replaced by its header, a header by
- * nothing.
+ * out and by max_original: an original that does not fit is replaced by its header,
+ * a header by nothing.
  */
 #include "common/base/buf.h"
 #include "common/relay/spool.h"
@@ -41,7 +41,8 @@ struct dsn {
 	const char *boundary;		/* must not occur in the original; unguessable */
 	int64_t now_ms;
 	int64_t arrival_ms;		/* of the original; 0: not known */
-	enum smtp_ret ret;		/* UNSET: headers, except FULL where a message failed */
+	enum smtp_ret ret;		/* HDRS: never more than the header.  Else what failed
+					 * comes back whole, other reports with the header */
 	const struct dsn_rcpt *rcpts;
 	size_t n_rcpts;
 	struct spool_body *original;	/* may be NULL: lost */
@@ -50,8 +51,8 @@ struct dsn {
 };
 
 struct dsn_facts {
-	bool utf8;	/* addresses or header need SMTPUTF8 */
-	bool body_8bit;
+	bool utf8;	/* its own header needs SMTPUTF8 */
+	bool body_8bit;	/* needs 8BITMIME */
 };
 
 /* Is there a report to send?  notify: SMTP_NOTIFY_* of the recipient, 0: not given
