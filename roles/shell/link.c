@@ -141,7 +141,7 @@ static enum err read_where(const char *config_dir, struct where *w, uint8_t key[
 			   struct errbuf *eb)
 {
 	char *path = xasprintf("%s/bourse.conf", config_dir);
-	struct conf_table table = { items, N_ELEMS(items), w };
+	struct conf_table table = { .items = items, .n = N_ELEMS(items), .into = w };
 	size_t n = 0;
 	enum err e = conf_load(path, &table, 1, eb);
 
@@ -215,7 +215,7 @@ enum err link_open(const char *config_dir, struct link **out, struct errbuf *eb)
 {
 	struct rpc_ident directory = { .role = RPC_DIRECTORY, .name = "directory" };
 	struct link *l = xcalloc(1, sizeof(*l));
-	struct conf_table table = { items, N_ELEMS(items), NULL };
+	struct conf_table table = { .items = items, .n = N_ELEMS(items) };
 	struct where w = { 0 };
 	struct rpc_conf rc = { .loop = &l->loop, .who = is_directory, .on_peer = on_peer, .ctx = l };
 	char *endpoint = NULL;

@@ -204,36 +204,26 @@ enum err mailbox_import_verb(struct shell *sh, const struct verb *v, int argc, c
 
 enum err mailbox_disable_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
-	char text[GUID_TEXT];
-	struct object *o;
-	enum err e = ask_get(sh, CLASS_MAILBOX, argv[0], &o);
-
-	if (e == ERR_OK)
-		e = object_remove_verb(sh, v, argc, argv);
-	if (e == ERR_OK) {
-		sh->table = table_single(&sh->arena);
-		table_text(sh->table, "disconnected", guid_text(&o->guid, text));
-		table_text(sh->table, "reconnect-with",
-			   arena_printf(&sh->arena, "bourse mailbox reconnect %s NAME", text));
-	}
-	return e;
+	(void)argc;
+	return object_order(sh, v->klass, argv[0], APPLY_DISABLE);
 }
 
+/* Back to the same user, or, with --to, its content to another one. */
 enum err mailbox_reconnect_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
-	const char *server;
-	struct object *user;
-	struct guid old;
+	const char *to = take_option(&argc, argv, "--to"), *server;
+	struct object *old, *user;
 	enum err e;
 
-	(void)v;
-	(void)argc;
-	if (guid_parse(argv[0], &old) != ERR_OK)
-		return err_set(&sh->eb, ERR_INVALID, "%s is not a GUID; `bourse mailbox disable` printed it",
-			       argv[0]);
-	e = object_mailbox(sh, argv[1], &user, &server);
+	if (argc != 1)
+		return ERR_INVALID;
+	if (to == NULL)
+		return object_order(sh, v->klass, argv[0], APPLY_RECONNECT);
+	e = ask_get(sh, CLASS_MAILBOX, argv[0], &old);
 	if (e == ERR_OK)
-		e = ask_reconnect(sh, server, &old, &user->guid);
+		e = object_mailbox(sh, to, &user, &server);
+	if (e == ERR_OK)
+		e = ask_reconnect(sh, server, &old->guid, &user->guid);
 	return e;
 }
 

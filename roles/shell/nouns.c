@@ -26,8 +26,9 @@ const struct verb verbs[] = {
 	  mailbox_import_verb, CLASS_MAILBOX, 1, 1 },
 	{ "mailbox", "disable", "NAME", "take the user away; the content stays reconnectable for 30 days",
 	  mailbox_disable_verb, CLASS_MAILBOX, 1, 1 },
-	{ "mailbox", "reconnect", "GUID NAME", "give a disconnected mailbox's content to a user",
-	  mailbox_reconnect_verb, CLASS_MAILBOX, 2, 2 },
+	{ "mailbox", "reconnect", "NAME [--to USER]", "bring a disabled mailbox back, or give its content to another user",
+	  mailbox_reconnect_verb, CLASS_MAILBOX, 1, -1 },
+	{ "mailbox", "remove", "NAME", "take the user away for good", object_remove_verb, CLASS_MAILBOX, 1, 1 },
 	{ "mailbox", "stat", "NAME", "its size and number of items", mailbox_stat_verb, CLASS_MAILBOX, 1, 1 },
 	{ "mailbox", "folders", "NAME", "its folders and what is in them", mailbox_folders_verb, CLASS_MAILBOX, 1, 1 },
 

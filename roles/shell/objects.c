@@ -24,32 +24,18 @@ static bool parse_bool(const char *s, int64_t *out)
 	return false;
 }
 
-/* What class a name stands for where this attribute refers to something. */
-static unsigned referred_class(unsigned attr)
-{
-	switch (attr) {
-	case OBJ_DATABASE: return CLASS_DATABASE;
-	case OBJ_SERVER:
-	case OBJ_SOURCE:   return CLASS_SERVER;
-	default:	   return 0;	/* any recipient */
-	}
-}
-
-static enum err parse_guid(struct shell *sh, const struct attr_info *a, const char *text,
-			   struct object_value *out)
+/* A GUID as such; any other text is a name or an address for the directory to look
+ * up, in the transaction of the change. */
+static void parse_ref(struct shell *sh, const char *text, struct object_value *out)
 {
 	struct guid *g = arena_alloc(&sh->arena, sizeof(*g));
-	struct object *o;
-	enum err e;
 
-	if (guid_parse(text, g) != ERR_OK) {
-		e = ask_get(sh, referred_class(a->id), text, &o);
-		if (e)
-			return e;
-		*g = o->guid;
+	if (guid_parse(text, g) == ERR_OK) {
+		out->bytes = (struct span){ (const char *)g->b, sizeof(g->b) };
+	} else {
+		out->number = 1;
+		out->bytes = span_of(arena_str(&sh->arena, text));
 	}
-	out->bytes = (struct span){ (const char *)g->b, sizeof(g->b) };
-	return ERR_OK;
 }
 
 static enum err parse_bytes(struct shell *sh, const char *text, struct object_value *out)
@@ -100,7 +86,8 @@ enum err object_value_parse(struct shell *sh, const struct attr_info *a, const c
 		e = parse_bytes(sh, text, out);
 		break;
 	case ATTR_GUID:
-		return parse_guid(sh, a, text, out);
+		parse_ref(sh, text, out);
+		break;
 	}
 	if (e)
 		return err_set(&sh->eb, e, "%s takes %s, not \"%s\"", a->name, wants[a->type], text);
@@ -380,12 +367,17 @@ enum err object_set_verb(struct shell *sh, const struct verb *v, int argc, char 
 	return apply_verb(sh, v, argc, argv, APPLY_MODIFY);
 }
 
+enum err object_order(struct shell *sh, unsigned klass, const char *name, enum apply_what what)
+{
+	struct apply a = { .what = what, .klass = klass, .name = name };
+
+	return ask_apply(sh, &a, NULL);
+}
+
 enum err object_remove_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
-	struct apply a = { .what = APPLY_DELETE, .klass = v->klass, .name = argv[0] };
-
 	(void)argc;
-	return ask_apply(sh, &a, NULL);
+	return object_order(sh, v->klass, argv[0], APPLY_DELETE);
 }
 
 /* ---- mailboxes ------------------------------------------------------------------------- */

@@ -12,6 +12,9 @@
 verb_fn object_list_verb, object_show_verb, object_create_verb, object_set_verb,
 	object_remove_verb;
 
+/* Delete, disable or reconnect: orders that carry no changes. */
+enum err object_order(struct shell *sh, unsigned klass, const char *name,
+		      enum apply_what what) A_MUST_USE;
 /* Words as changes.  INVALID names the word and says what is wrong. */
 enum err object_changes(struct shell *sh, unsigned klass, char *const *words, int n,
 			struct change **out) A_MUST_USE;

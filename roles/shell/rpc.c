@@ -43,7 +43,7 @@ static enum err forward(struct shell *sh, const char *server, const char *method
 			unsigned timeout_ms, const void *out)
 {
 	Manage__ForwardReq f = MANAGE__FORWARD_REQ__INIT;
-	const Manage__ForwardRep *r;
+	const Manage__ForwardRep *r = NULL;
 	ProtobufCMessage **inner = (ProtobufCMessage **)(uintptr_t)out;
 	ProtobufCAllocator in_arena = {
 		.alloc = arena_take,
@@ -89,7 +89,7 @@ static const char *keep(struct shell *sh, const char *s)
 
 static enum err get(struct shell *sh, const Directory__GetReq *rq, struct object **out)
 {
-	const Directory__GetRep *rp;
+	const Directory__GetRep *rp = NULL;
 	enum err e = call(sh, "directory.get", rq, &directory__get_rep__descriptor, 0, &rp);
 
 	if (e)
@@ -128,7 +128,7 @@ enum err ask_list(struct shell *sh, unsigned klass, const char *match,
 		  enum err (*each)(struct shell *sh, struct object *o, void *ctx), void *ctx)
 {
 	Directory__ListReq rq = DIRECTORY__LIST_REQ__INIT;
-	const Directory__ListRep *rp;
+	const Directory__ListRep *rp = NULL;
 	enum err e;
 
 	rq.klass = klass;
@@ -160,9 +160,7 @@ static void apply_pb(struct shell *sh, const struct apply *a, Directory__ApplyRe
 {
 	size_t n = 0;
 
-	rq->what = a->what == APPLY_CREATE ? DIRECTORY__APPLY_REQ__WHAT__CREATE
-		 : a->what == APPLY_MODIFY ? DIRECTORY__APPLY_REQ__WHAT__MODIFY
-					   : DIRECTORY__APPLY_REQ__WHAT__DELETE;
+	rq->what = (Directory__ApplyReq__What)a->what;
 	rq->klass = a->klass;
 	rq->name = mutable(a->name);
 	rq->password = mutable(a->password);
@@ -184,7 +182,7 @@ static void apply_pb(struct shell *sh, const struct apply *a, Directory__ApplyRe
 enum err ask_apply(struct shell *sh, const struct apply *a, struct object **out)
 {
 	Directory__ApplyReq rq = DIRECTORY__APPLY_REQ__INIT;
-	const Directory__ApplyRep *rp;
+	const Directory__ApplyRep *rp = NULL;
 	enum err e;
 
 	apply_pb(sh, a, &rq);
@@ -223,7 +221,7 @@ enum err ask_token(struct shell *sh, unsigned role, const char *name, const char
 		   int64_t *expires_ms)
 {
 	Directory__TokenReq rq = DIRECTORY__TOKEN_REQ__INIT;
-	const Directory__TokenRep *rp;
+	const Directory__TokenRep *rp = NULL;
 	enum err e;
 
 	rq.role = role;
@@ -247,7 +245,7 @@ enum err ask_subscribe(struct shell *sh, const char *subscription)
 enum err ask_audit(struct shell *sh, unsigned limit)
 {
 	Directory__AuditReq rq = DIRECTORY__AUDIT_REQ__INIT;
-	const Directory__AuditRep *rp;
+	const Directory__AuditRep *rp = NULL;
 	struct table *t = table_new(&sh->arena, "number time administrator change object result detail");
 	enum err e;
 
@@ -276,7 +274,7 @@ enum err ask_audit(struct shell *sh, unsigned limit)
 enum err ask_members(struct shell *sh, struct members *out)
 {
 	Directory__MembersReq rq = DIRECTORY__MEMBERS_REQ__INIT;
-	const Directory__MembersRep *rp;
+	const Directory__MembersRep *rp = NULL;
 	enum err e = call(sh, "directory.members", &rq, &directory__members_rep__descriptor, 0, &rp);
 
 	if (e)
@@ -301,7 +299,7 @@ enum err ask_members(struct shell *sh, struct members *out)
 enum err ask_status(struct shell *sh, const char *server, struct status *out)
 {
 	Manage__StatusReq rq = MANAGE__STATUS_REQ__INIT;
-	const Manage__StatusRep *rp;
+	const Manage__StatusRep *rp = NULL;
 	struct fact **at = &out->facts;
 	enum err e;
 
@@ -338,7 +336,7 @@ enum err ask_stats(struct shell *sh, const char *server, const char *role,
 		   void *ctx)
 {
 	Manage__StatsReq rq = MANAGE__STATS_REQ__INIT;
-	const Manage__StatsRep *rp;
+	const Manage__StatsRep *rp = NULL;
 	enum err e = forward(sh, server, "manage.stats", &rq, &manage__stats_rep__descriptor,
 			     3000, &rp);
 
@@ -357,7 +355,7 @@ enum err ask_stats(struct shell *sh, const char *server, const char *role,
 enum err ask_log_level(struct shell *sh, const char *server, const char *level, const char **now)
 {
 	Manage__LogLevelReq rq = MANAGE__LOG_LEVEL_REQ__INIT;
-	const Manage__LogLevelRep *rp;
+	const Manage__LogLevelRep *rp = NULL;
 	enum err e;
 
 	rq.level = mutable(level);
@@ -372,7 +370,7 @@ enum err ask_log_level(struct shell *sh, const char *server, const char *level, 
 enum err ask_databases(struct shell *sh, const char *server, struct table *t)
 {
 	Store__DatabaseListReq rq = STORE__DATABASE_LIST_REQ__INIT;
-	const Store__DatabaseListRep *rp;
+	const Store__DatabaseListRep *rp = NULL;
 	enum err e = forward(sh, server, "store.database-list", &rq,
 			     &store__database_list_rep__descriptor, 10000, &rp);
 
@@ -397,7 +395,7 @@ enum err ask_check(struct shell *sh, const char *server, const struct guid *data
 		   struct table *t, unsigned *findings)
 {
 	Store__CheckReq rq = STORE__CHECK_REQ__INIT;
-	const Store__CheckRep *rp;
+	const Store__CheckRep *rp = NULL;
 	enum err e;
 
 	rq.database = bytes_of(database);
@@ -428,7 +426,7 @@ static enum err mailbox_stat(struct shell *sh, const char *server, const struct 
 enum err ask_mailbox_stat(struct shell *sh, const char *server, const struct guid *mailbox,
 			  struct table *t)
 {
-	const Store__MailboxStat *s;
+	const Store__MailboxStat *s = NULL;
 	enum err e = mailbox_stat(sh, server, mailbox, &s);
 
 	if (e)
@@ -443,7 +441,7 @@ enum err ask_mailbox_stat(struct shell *sh, const char *server, const struct gui
 enum err ask_folders(struct shell *sh, const char *server, const struct guid *mailbox,
 		     struct table *t)
 {
-	const Store__MailboxStat *s;
+	const Store__MailboxStat *s = NULL;
 	enum err e = mailbox_stat(sh, server, mailbox, &s);
 
 	for (size_t i = 0; e == ERR_OK && i < s->n_folders; i++) {
@@ -464,7 +462,7 @@ enum err ask_messages(struct shell *sh, const char *server, const struct guid *m
 		      bool *found, struct table *t)
 {
 	Store__ListMessagesReq rq = STORE__LIST_MESSAGES_REQ__INIT;
-	const Store__ListMessagesRep *rp;
+	const Store__ListMessagesRep *rp = NULL;
 	enum err e;
 
 	rq.mailbox = bytes_of(mailbox);
@@ -495,7 +493,7 @@ enum err ask_content(struct shell *sh, const char *server, const struct guid *ma
 		     const char *path, unsigned uid, FILE *to)
 {
 	Store__PeekReq rq = STORE__PEEK_REQ__INIT;
-	const Store__PeekRep *rp;
+	const Store__PeekRep *rp = NULL;
 	enum err e;
 
 	rq.mailbox = bytes_of(mailbox);
@@ -525,7 +523,7 @@ enum err ask_dumpster(struct shell *sh, const char *server, const struct guid *m
 		      unsigned limit, struct table *t)
 {
 	Store__DumpsterReq rq = STORE__DUMPSTER_REQ__INIT;
-	const Store__DumpsterRep *rp;
+	const Store__DumpsterRep *rp = NULL;
 	enum err e;
 
 	rq.mailbox = bytes_of(mailbox);
@@ -549,7 +547,7 @@ enum err ask_restore(struct shell *sh, const char *server, const struct guid *ma
 		     const uint64_t *mids, size_t n, unsigned *restored)
 {
 	Store__RestoreReq rq = STORE__RESTORE_REQ__INIT;
-	const Store__RestoreRep *rp;
+	const Store__RestoreRep *rp = NULL;
 	enum err e;
 
 	rq.mailbox = bytes_of(mailbox);
@@ -576,7 +574,7 @@ enum err ask_reconnect(struct shell *sh, const char *server, const struct guid *
 enum err ask_queues(struct shell *sh, const char *server, struct table *t)
 {
 	Hub__QueueListReq rq = HUB__QUEUE_LIST_REQ__INIT;
-	const Hub__QueueListRep *rp;
+	const Hub__QueueListRep *rp = NULL;
 	enum err e = forward(sh, server, "queue.list", &rq, &hub__queue_list_rep__descriptor,
 			     5000, &rp);
 
@@ -602,7 +600,7 @@ enum err ask_queue_messages(struct shell *sh, const char *server, int64_t hop, u
 			    struct table *t)
 {
 	Hub__QueueMessagesReq rq = HUB__QUEUE_MESSAGES_REQ__INIT;
-	const Hub__QueueMessagesRep *rp;
+	const Hub__QueueMessagesRep *rp = NULL;
 	enum err e;
 
 	rq.hop = hop;
@@ -641,7 +639,7 @@ enum err ask_track(struct shell *sh, const char *server, const struct track *t,
 		   struct track_line **out)
 {
 	Hub__TrackReq rq = HUB__TRACK_REQ__INIT;
-	const Hub__TrackRep *rp;
+	const Hub__TrackRep *rp = NULL;
 	enum err e;
 
 	rq.message_id = mutable(t->message_id);

@@ -26,7 +26,8 @@ struct change {
 	unsigned attr;
 	struct object_value *values;
 };
-enum apply_what { APPLY_CREATE, APPLY_MODIFY, APPLY_DELETE };
+/* The numbers are those of directory.proto. */
+enum apply_what { APPLY_CREATE, APPLY_MODIFY, APPLY_DELETE, APPLY_DISABLE, APPLY_RECONNECT };
 struct apply {
 	enum apply_what what;
 	unsigned klass;

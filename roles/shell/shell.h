@@ -12,6 +12,7 @@
 #include "common/api/object.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/rpc/rpc.h"
 #include "roles/shell/table.h"
 #include <stdbool.h>
 
