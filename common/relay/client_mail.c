@@ -210,11 +210,12 @@ void client_send_envelope(struct smtp_client *c)
 			  c->conf->max_rcpts ? c->conf->max_rcpts : 100;
 	enum err e;
 
-	while (c->send_pos <= pos_data(c) && c->in_flight < window && !c->mail_refused) {
-		if (pointless(c))
-			break;
+	while (c->send_pos <= pos_data(c) && c->in_flight < window && !c->mail_refused &&
+	       !pointless(c) && !c->full) {
 		e = say_at(c, c->send_pos);
-		CHECK(e == ERR_OK);	/* the window bounds what is said at a time */
+		CHECK(e == ERR_OK);	/* out has room for a piece and a command */
+		if (c->out.len >= PIECE)
+			client_flush(c);
 		c->send_pos = skip(c, c->send_pos + 1);
 		c->in_flight++;
 	}

@@ -188,12 +188,10 @@ static enum next settle_connect(struct smtp_server *s)
 
 static enum next settle_helo(struct smtp_server *s)
 {
-	if (agreed(s)) {
-		server_end_transaction(s, true);
-		s->state = IN_READY;
-	} else if (s->state == IN_START) {
+	server_end_transaction(s, true);
+	s->state = agreed(s) ? IN_READY : IN_START;
+	if (!agreed(s))
 		s->helo[0] = '\0';
-	}
 	return NEXT_MORE;
 }
 

@@ -407,6 +407,7 @@ enum err smtp_rcpt_write(const struct smtp_rcpt *r, unsigned ext, bool smtputf8,
 			 struct buf *out)
 {
 	enum err e = ERR_OK;
+	size_t before;
 	char sep = '=';
 
 	if (!(ext & SMTP_EXT_DSN))
@@ -422,9 +423,14 @@ enum err smtp_rcpt_write(const struct smtp_rcpt *r, unsigned ext, bool smtputf8,
 			}
 	}
 	if (!e && r->orcpt[0] != '\0') {
+		before = out->len;
 		e = buf_adds(out, " ORCPT=");
 		if (!e)
 			e = smtp_orcpt_encode(r->orcpt, smtputf8, out);
+		if (e == ERR_INVALID) {		/* a note for reports is worth no failure */
+			buf_cut(out, before);
+			e = ERR_OK;
+		}
 	}
 	return e;
 }

@@ -123,7 +123,8 @@ const struct smtp_fault *smtp_helo_parse(struct span arg,
 					 char out[SMTP_DOMAIN_MAX + 1]) A_MUST_USE;
 
 /* The client's half: the parameters of a MAIL or RCPT command, with a blank in
- * front of each, as far as the peer offers them.  LIMIT when out is full. */
+ * front of each, as far as the peer offers them.  An orcpt that is no "type;text" in
+ * UTF-8 is left out.  LIMIT when out is full. */
 enum err smtp_mail_write(const struct smtp_mail *m, unsigned ext, struct buf *out) A_MUST_USE;
 enum err smtp_rcpt_write(const struct smtp_rcpt *r, unsigned ext, bool smtputf8,
 			 struct buf *out) A_MUST_USE;

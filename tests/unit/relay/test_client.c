@@ -254,7 +254,6 @@ static const struct script data_451 = { .ehlo = PIPE, .data = "451 4.3.0 later\r
 static const struct script data_250 = { .ehlo = PIPE, .data = "250 what\r\n" };
 static const struct script dot_554 = { .ehlo = PIPE, .dot = "554 5.7.1 spam\r\n" };
 static const struct script dot_421 = { .ehlo = PIPE, .dot = "421 4.3.0 oh\r\n" };
-static const struct script early = { .ehlo = PIPE, .data = "354 go\r\n552 5.3.4 big\r\n" };
 static const struct script chatty = { .ehlo = PIPE "250 and more\r\n" };
 static const struct script small = { .ehlo = "250-x\r\n250 SIZE 10\r\n" };
 static const struct script tls = { .ehlo = "250-x\r\n250 STARTTLS\r\n", .ehlo_tls = PIPE };
@@ -442,6 +441,23 @@ static void test_pipeline_has_a_window(void **state)
 	rig_down(&r);
 }
 
+/* Octets from a queue that another version wrote. */
+static void test_bad_orcpt_is_left_out(void **state)
+{
+	static const char *const bad[] = { "no type", "utf-8;\xff" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(bad); i++) {
+		struct rig r;
+
+		rig_up(&r, &pipelining);
+		strcpy(r.rcpts[0].orcpt, bad[i]);
+		talk(&r, 1000);
+		assert_non_null(strstr(r.heard.data, "RCPT TO:<c@d>\r\n"));
+		rig_down(&r);
+	}
+}
+
 /* The peer goes away after every octet it ever says. */
 static void test_peer_goes_at_every_octet(void **state)
 {
@@ -514,13 +530,20 @@ static void test_tls_dangers(void **state)
 
 static void test_unasked_replies_end_it(void **state)
 {
+	static char big[100001];
 	struct rig r;
 
 	(void)state;
-	rig_up(&r, &early);
+	memset(big, 'x', sizeof(big) - 1);
+	rig_up(&r, &plain);
+	set_message(&r, "a@b", "c@d", big);
+	hear(&r, "220 x\r\n");
+	hear(&r, "250 x\r\n");
+	hear(&r, "250 m\r\n");
+	hear(&r, "250 r\r\n");
 	r.blocked = true;	/* content waits, so the early reply comes first */
-	set_message(&r, "a@b", "c@d", "x");
-	talk(&r, 1000);
+	hear(&r, "354 d\r\n");
+	hear(&r, "552 5.3.4 big\r\n");
 	assert_string_equal(r.trace.data, "ready 0:perm:5.3.4 done closed:perm:5.3.4");
 	rig_down(&r);
 	rig_up(&r, &chatty);
@@ -623,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_8bit_without_8bitmime),
 		cmocka_unit_test(test_many_messages_and_rset_between),
 		cmocka_unit_test(test_pipeline_has_a_window),
+		cmocka_unit_test(test_bad_orcpt_is_left_out),
 		cmocka_unit_test(test_peer_goes_at_every_octet),
 		cmocka_unit_test(test_time_runs_out),
 		cmocka_unit_test(test_tls_dangers),

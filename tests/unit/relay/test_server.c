@@ -316,6 +316,8 @@ static const struct {
 	  "220 250 250 250 250", "ehlo:x mail:a ehlo:y reset mail:c", false },
 	{ "refused HELO", "HELO bad\r\nMAIL FROM:<a@b>\r\nHELO x\r\nMAIL FROM:<a@b>\r\n",
 	  "220 550 503 250 250", "helo:bad helo:x mail:a", false },
+	{ "refused later HELO", "EHLO x\r\nMAIL FROM:<a@b>\r\nEHLO bad\r\nMAIL FROM:<a@b>\r\n",
+	  "220 250 250 550 503", "ehlo:x mail:a ehlo:bad reset", false },
 	{ "HELO knows no parameters", "HELO x\r\nMAIL FROM:<a@b> SIZE=1\r\n", "220 250 555",
 	  "helo:x", false },
 	{ "QUIT in a transaction", "EHLO x\r\nMAIL FROM:<a@b>\r\nQUIT\r\nNOOP\r\n",
