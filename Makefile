@@ -19,7 +19,7 @@ SANFLAGS  = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recove
 PKGS      = libuv libzmq libprotobuf-c sqlite3 openssl libsodium libzstd libgsasl \
 	    libcares libidn2 icu-uc icu-i18n libseccomp libsystemd readline
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -lpthread
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lm -lpthread
 CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -I$(BUILD) $(PKG_CFLAGS)
 ALLFLAGS  = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) $(SANFLAGS) $(CPPFLAGS) -MMD -MP
 LDALL     = -Wl,--as-needed $(SANFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)

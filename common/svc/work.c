@@ -207,6 +207,11 @@ void work_cancel(struct work **wp, work_fn *drop)
 		drop(ctx);
 }
 
+uv_loop_t *work_pool_loop(const struct work_pool *p)
+{
+	return p->conf.loop;
+}
+
 void work_get_stats(const struct work_pool *cp, struct work_stats *out)
 {
 	struct work_pool *p = (struct work_pool *)cp;	/* for its lock only */

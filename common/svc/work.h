@@ -41,6 +41,8 @@ enum err work_submit(struct work_pool *p, work_fn *run, work_fn *done, void *ctx
 		     struct work **out) A_MUST_USE;
 void work_cancel(struct work **w, work_fn *drop);	/* *w may be NULL; drop may be NULL */
 
+uv_loop_t *work_pool_loop(const struct work_pool *p);
+
 struct work_stats {
 	size_t queued, running;
 	uint64_t done, refused;
