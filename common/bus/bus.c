@@ -183,10 +183,11 @@ static void sock_turn(struct bus_sock *s)
 	for (int i = 0; i < MSGS_PER_TURN; i++) {
 		if (!s->step(s)) {
 			/* libzmq has handled all its commands: what the steps
-			 * sent before needs no other look. */
-			list_del(&s->dirty);
-			if (flush_blocked(s))
-				bus_sock_touch(s);
+			 * sent before needs no other look.  A flush in vain may
+			 * swallow a wake-up, but must not keep the loop awake
+			 * while a peer is slow: on_unblock() looks again. */
+			if (!flush_blocked(s))
+				list_del(&s->dirty);
 			return;
 		}
 		if (s->z == NULL)
