@@ -16,6 +16,7 @@
 #define RECONNECT_MS     100	/* while nobody listens there */
 #define RECONNECT_MAX_MS 1000
 #define AFTER_LOSS_MS    20
+#define QUICK_TRIES      5
 
 static void connect_now(struct bus_link *l);
 
@@ -45,8 +46,10 @@ void bus_dial_lost(struct bus_link *l, bool refused)
 	close_socks(l);
 	l->state = LINK_WAIT;
 	if (refused) {
-		l->tries++;
-		l->backoff = l->backoff ? l->backoff * 2 : BACKOFF_MIN;
+		/* In a rotation the next try may meet the right key: the first
+		 * few come quickly. */
+		l->backoff = ++l->tries <= QUICK_TRIES || l->backoff == 0 ? BACKOFF_MIN
+									 : l->backoff * 2;
 		if (l->backoff > BACKOFF_MAX)
 			l->backoff = BACKOFF_MAX;
 		delay = l->backoff;
@@ -80,6 +83,7 @@ static bool dealer_step(struct bus_sock *s)
 		return true;
 	}
 	l->backoff = 0;
+	l->tries &= 3;		/* this key and socket stay the first choice */
 	h->on_message(h->ctx, l, m);
 	return true;
 }

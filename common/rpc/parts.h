@@ -53,6 +53,7 @@ struct rpc {
 	bool closing, recheck;
 	struct list peers;		/* rpc_peer.node */
 	struct list failed;		/* rpc_call.failed: on_reply is due */
+	struct list orphans;		/* request.orphan: the handler has yet to answer */
 	struct hash methods;
 	struct method_node *method_nodes;
 	struct rpc_listener listeners[MAX_LISTENERS];
@@ -123,6 +124,7 @@ struct request {
 	struct hash_node by_id;
 	struct deadline deadline;
 	bool gone;			/* nobody waits for the answer */
+	struct list orphan;		/* rpc.orphans, if gone and still not freed */
 	bool upload_open;
 	struct stream_in in;
 	struct stream_out out;
@@ -174,5 +176,6 @@ bool rpc_on_upload_chunk(struct rpc_peer *p, const Rpc__Envelope *env, const str
 void rpc_on_request_credit(struct rpc_peer *p, const Rpc__Envelope *env);
 void rpc_on_cancel(struct rpc_peer *p, const Rpc__Envelope *env);
 void rpc_request_gone(struct request *q);		/* calls on_gone */
+void rpc_drop_orphans(struct rpc *r);
 void rpc_request_credit_cb(struct stream_out *s);
 #endif

@@ -200,6 +200,7 @@ enum err rpc_open(const struct rpc_conf *conf, struct rpc **out, struct errbuf *
 		r->conf.max_bytes = DEFAULT_BYTES;
 	list_init(&r->peers);
 	list_init(&r->failed);
+	list_init(&r->orphans);
 	buf_init(&r->pack, BUS_MAX_FRAME);
 	index_methods(r);
 	r->epoch = boot_epoch();
@@ -250,6 +251,7 @@ void rpc_close(struct rpc **rp)
 		close_peer(CONTAINER_OF(r->peers.next, struct rpc_peer, node));
 	while ((n = list_pop(&r->failed)) != NULL)
 		rpc_call_free(CONTAINER_OF(n, struct rpc_call, failed));
+	rpc_drop_orphans(r);
 	bus_close(&r->bus);
 	uv_close((uv_handle_t *)&r->tick, on_timer_closed);
 	uv_close((uv_handle_t *)&r->soon, on_timer_closed);

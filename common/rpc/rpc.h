@@ -114,7 +114,8 @@ struct rpc_conf {
 
 /* conf is copied (its pointers borrowed).  On success *out is closed by
  * rpc_close(), which drops our calls without callbacks and calls on_gone of the
- * requests being served (so close it before what handlers use).  Its memory goes
+ * requests being served (so close it before what handlers use); no request may be
+ * touched after it, so stop first whatever would still answer one.  Its memory goes
  * while the loop turns on: run the loop until it has no more to do. */
 enum err rpc_open(const struct rpc_conf *conf, struct rpc **out, struct errbuf *eb) A_MUST_USE;
 void rpc_close(struct rpc **r);

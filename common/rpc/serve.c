@@ -48,6 +48,7 @@ static struct request *request_new(struct rpc_peer *p, const Rpc__Envelope *env,
 	snprintf(rq->log.tags, sizeof(rq->log.tags), "rpc=%.32s peer=%.24s trace=%llx",
 		 method->name, p->ident.name, (unsigned long long)rq->trace);
 	list_init(&q->out.node);
+	list_init(&q->orphan);
 	wheel_entry_init(&q->deadline.entry);
 	p->n_served++;
 	p->served_bytes += m->bytes;
@@ -74,6 +75,7 @@ static void request_free(struct request *q)
 	struct rpc_peer *p = q->pub.peer;
 
 	detach(q);
+	list_del(&q->orphan);
 	p->n_served--;
 	p->served_bytes -= q->msg->bytes;
 	p->rpc->stats.inflight_in--;
@@ -93,10 +95,18 @@ void rpc_request_gone(struct request *q)
 	if (q->pub.on_gone) {
 		q->pub.on_gone(&q->pub);
 		request_free(q);
-	} else if (r->closing) {
-		request_free(q);
+	} else {
+		/* Freed by its answer, which goes nowhere. */
+		list_add_tail(&r->orphans, &q->orphan);
 	}
-	/* else it is freed by its answer, which goes nowhere */
+}
+
+void rpc_drop_orphans(struct rpc *r)
+{
+	struct list *n;
+
+	while ((n = list_pop(&r->orphans)) != NULL)
+		request_free(CONTAINER_OF(n, struct request, orphan));
 }
 
 static void deadline_passed(struct deadline *d)
