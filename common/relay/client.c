@@ -23,7 +23,7 @@ static void set_text(struct smtp_result *r, const char *text)
 {
 	size_t i;
 
-	for (i = 0; i + 1 < sizeof(r->text) && text[i] != '\0'; i++) {
+	for (i = 0; text[i] != '\0' && i + 1 < sizeof(r->text); i++) {
 		unsigned char ch = (unsigned char)text[i];
 
 		r->text[i] = ch == '\n' ? ' ' : ch < ' ' || ch > 126 ? '?' : (char)ch;

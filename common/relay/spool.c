@@ -238,11 +238,12 @@ static enum err move_to_file(struct spool_body *b, struct errbuf *eb)
 
 enum err spool_body_add(struct spool_body *b, const void *p, size_t n, struct errbuf *eb)
 {
-	struct spool *s = b->spool;
+	struct spool *s;
 	enum err e;
 
 	CHECK_OBJ(b, SPOOL_BODY_MAGIC);
 	CHECK(!b->sealed);
+	s = b->spool;
 	if (b->fd < 0 && n <= s->memory_each - b->mem.len &&
 	    spool_memory(s) + n <= s->memory_total) {
 		e = buf_add(&b->mem, p, n);
