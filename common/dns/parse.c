@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 
 #define HEADER	  12
@@ -205,7 +204,7 @@ enum err dns_parse_mx(const unsigned char *reply, int len, struct dns_mx_record 
 {
 	struct dns_mx_record r;
 	enum walk_step step;
-	bool root, null_mx = false;
+	bool root, null_mx = false, unusable = false;
 	struct walk w;
 
 	*n = 0;
@@ -215,9 +214,10 @@ enum err dns_parse_mx(const unsigned char *reply, int len, struct dns_mx_record 
 		if (w.type != ns_t_mx || w.len < 3)
 			continue;
 		r.preference = (unsigned)w.data[0] << 8 | w.data[1];
+		/* One unusable host does not spoil the others. */
 		if (!name_in(&w, w.data + 2, r.name, sizeof(r.name), &root))
-			continue;	/* one unusable host does not spoil the others */
-		if (root)
+			unusable = true;
+		else if (root)
 			null_mx = true;
 		else
 			add_mx(out, n, max, &r);
@@ -225,7 +225,7 @@ enum err dns_parse_mx(const unsigned char *reply, int len, struct dns_mx_record 
 	if (step == WALK_BAD)
 		return ERR_AGAIN;
 	if (*n == 0)
-		return null_mx ? ERR_DENIED : ERR_NOTFOUND;
+		return null_mx ? ERR_DENIED : unusable ? ERR_INVALID : ERR_NOTFOUND;
 	shuffle(out, *n);
 	qsort(out, *n, sizeof(*out), by_preference);
 	return ERR_OK;

@@ -34,8 +34,8 @@ void dns_reverse_name(const struct addr *a, char out[80]);
 enum err dns_status(int status, const unsigned char *reply, int len) A_MUST_USE;
 bool dns_is_authentic(const unsigned char *reply, int len);	/* AD bit */
 
-/* Sorted by preference, equal ones shuffled.  DENIED: null MX.  NOTFOUND: none
- * usable.  AGAIN: damaged. */
+/* Sorted by preference, equal ones shuffled.  DENIED: null MX.  NOTFOUND: none.
+ * INVALID: none usable.  AGAIN: damaged. */
 enum err dns_parse_mx(const unsigned char *reply, int len, struct dns_mx_record *out, size_t *n,
 		      size_t max) A_MUST_USE;
 /* type: 1 (A) or 28 (AAAA). */

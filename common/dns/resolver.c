@@ -1,15 +1,13 @@
 #include "common/dns/resolver.h"
 
-#include "common/base/buf.h"
 #include "common/base/check.h"
 #include "common/base/list.h"
 #include "common/dns/parse.h"
 #include <ares.h>
 #include <arpa/nameser.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/random.h>
 
 #define TIMEOUT_MS  3000
 #define TRIES	    3
@@ -64,14 +62,15 @@ struct dns_query {
 	char name[256];
 };
 
+#define HALF (DNS_MAX_ADDRS / 2)
+
 /* A host and its two questions. */
 struct target {
 	struct dns_query *q;
 	struct dns_host host;
-	struct addr addrs[DNS_MAX_ADDRS];
-	size_t n_v6;			/* the first ones */
-	struct addr v4[DNS_MAX_ADDRS];
-	size_t n_v4;
+	struct addr addrs[DNS_MAX_ADDRS];	/* n_v6 of IPv6, then those of IPv4 */
+	struct addr v4[HALF];
+	size_t n_v6, n_v4;			/* each at most HALF */
 	enum err worst;			/* AGAIN if any question failed temporarily */
 };
 
@@ -361,15 +360,9 @@ static void finish_hosts(struct dns_query *q)
 
 	for (size_t i = 0; i < q->n_targets; i++) {
 		struct target *t = &q->targets[i];
-		size_t room = DNS_MAX_ADDRS - t->n_v6;
 
-		/* IPv6 first, but never without an IPv4 address to fall back to. */
-		if (t->n_v4 > 0 && room == 0)
-			room = 1, t->n_v6--;
-		if (t->n_v4 < room)
-			room = t->n_v4;
-		memcpy(t->addrs + t->n_v6, t->v4, room * sizeof(t->v4[0]));
-		t->host.n_addrs = t->n_v6 + room;
+		memcpy(t->addrs + t->n_v6, t->v4, t->n_v4 * sizeof(t->v4[0]));
+		t->host.n_addrs = t->n_v6 + t->n_v4;
 		t->host.addrs = t->addrs;
 		t->host.e = t->host.n_addrs ? ERR_OK : t->worst;
 		any = any || t->host.n_addrs > 0;
@@ -395,8 +388,8 @@ static void got_addrs(struct target *t, int status, const unsigned char *reply, 
 	enum err e = dns_status(status, reply, len);
 
 	if (e == ERR_OK)
-		e = v6 ? dns_parse_addrs(reply, len, TYPE_AAAA, t->addrs, &t->n_v6, DNS_MAX_ADDRS)
-		       : dns_parse_addrs(reply, len, ns_t_a, t->v4, &t->n_v4, DNS_MAX_ADDRS);
+		e = v6 ? dns_parse_addrs(reply, len, TYPE_AAAA, t->addrs, &t->n_v6, HALF)
+		       : dns_parse_addrs(reply, len, ns_t_a, t->v4, &t->n_v4, HALF);
 	if (e == ERR_OK && !dns_is_authentic(reply, len))
 		q->mx.authentic = false;
 	if (e == ERR_AGAIN)
@@ -439,8 +432,6 @@ static void ask_hosts(struct dns_query *q)
 	if (--q->open == 0)
 		finish_hosts(q);
 }
-
-static void on_ask_hosts(uv_timer_t *t);
 
 static void on_ask_closed(uv_handle_t *h)
 {
@@ -502,15 +493,17 @@ static void on_mx(void *arg, int status, int timeouts, unsigned char *reply, int
 	if (e == ERR_OK)
 		e = dns_parse_mx(reply, len, records, &n, DNS_MAX_HOSTS);
 	q->mx.authentic = reply && dns_is_authentic(reply, len);
-	if (q->cancelled || e == ERR_AGAIN || e == ERR_DENIED || (e && status == ARES_ENOTFOUND)) {
-		snprintf(q->detail, sizeof(q->detail), "MX: %s",
-			 e == ERR_DENIED ? "the domain accepts no mail" : ares_strerror(status));
-		tell(q, e ? e : ERR_AGAIN);
-		query_free(q);
+	if (e == ERR_NOTFOUND && status != ARES_ENOTFOUND && !q->cancelled) {
+		ask_implicit(q);	/* the name is there, without an MX */
 		return;
 	}
-	if (e) {			/* the name is there, without an MX */
-		ask_implicit(q);
+	if (e || q->cancelled) {
+		snprintf(q->detail, sizeof(q->detail), "MX: %s",
+			 e == ERR_DENIED    ? "the domain accepts no mail"
+			 : e == ERR_INVALID ? "no host in it is usable"
+					    : ares_strerror(status));
+		tell(q, e == ERR_INVALID ? ERR_NOTFOUND : e);
+		query_free(q);
 		return;
 	}
 	q->targets = xcalloc(n, sizeof(*q->targets));
