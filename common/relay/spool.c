@@ -13,7 +13,7 @@
 
 #define MEMORY_EACH  (256u << 10)
 #define MEMORY_TOTAL (64u << 20)
-#define TMP_PREFIX   "tmp."
+#define TMP_PREFIX   "unkept."
 #define TMP_NAME_MAX (sizeof(TMP_PREFIX) + GUID_TEXT)
 
 struct spool {

@@ -10,7 +10,7 @@
  * crash leaves behind is only what somebody promised to deliver.
  *
  * Files are mode 0600.  Where the file system cannot make nameless files they
- * are called "tmp.*" and swept by spool_open().
+ * are called "unkept.*" and swept by spool_open().
  *
  * Threads: a body is filled by one thread.  Once sealed it may be read, kept and
  * unreferenced by any.  The spool outlives its bodies.
@@ -55,7 +55,7 @@ enum err spool_body_read(const struct spool_body *b, uint64_t off, void *p, size
 			 size_t *got, struct errbuf *eb) A_MUST_USE;
 
 /* Make a sealed body durable as file `name` (one path component, no leading dot
- * or "tmp."): after OK it survives power loss.  Blocks in fsync: not for a loop
+ * or "unkept."): after OK it survives power loss.  Blocks in fsync: not for a loop
  * thread.  EXISTS: the name is taken. */
 enum err spool_body_keep(struct spool_body *b, const char *name,
 			 struct errbuf *eb) A_MUST_USE;

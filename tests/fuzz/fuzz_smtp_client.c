@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct spool *spool;
-	struct spool_conf sc = { "/tmp", 0, 0 };
+	struct spool_conf sc = { "/tmp/fuzz-smtp-spool", 0, 0 };
 	struct smtp_client_conf conf = { .hostname = "me", .max_rcpts = 2 };
 	struct smtp_rcpt rcpts[3] = { 0 };
 	struct run r = { .messages = 3 };

@@ -137,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct spool *spool;
-	struct spool_conf sc = { "/tmp", 0, 0 };
+	struct spool_conf sc = { "/tmp/fuzz-smtp-spool", 0, 0 };
 	struct run a = { 0 }, b = { .later = true };
 
 	if (!spool)

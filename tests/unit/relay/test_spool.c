@@ -191,7 +191,7 @@ static void test_a_name_is_never_replaced(void **state)
 
 static void test_bad_names(void **state)
 {
-	static const char *const names[] = { "", ".", "..", ".x", "tmp.x", "a/b", "../x", "/x" };
+	static const char *const names[] = { "", ".", "..", ".x", "unkept.x", "a/b", "../x", "/x" };
 	struct rig r = { 0 };
 	struct spool_body *b, *none;
 
@@ -237,7 +237,7 @@ static void test_open_sweeps_and_refuses(void **state)
 	assert_int_equal(spool_open(&nowhere, &none, NULL), ERR_NOTFOUND);
 	assert_null(none);
 	rig_up(&r, 0, 0);
-	snprintf(path, sizeof(path), "%s/tmp.left", r.dir);
+	snprintf(path, sizeof(path), "%s/unkept.left", r.dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	fclose(f);
