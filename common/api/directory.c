@@ -147,6 +147,7 @@ static enum err enrolled_from(const Directory__EnrolRep *m, struct directory_enr
 		return ERR_INVALID;
 	r->pepper = m->pepper.len ? m->pepper.data : NULL;
 	r->org_name = m->org_name;
+	r->directory = m->directory;
 	return ERR_OK;
 }
 

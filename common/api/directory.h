@@ -59,7 +59,7 @@ struct directory_enrolment {
 struct directory_enrolled {
 	struct guid server, organisation;
 	const uint8_t *pepper;		/* RPC_KEY bytes; NULL for who needs none */
-	const char *org_name;
+	const char *org_name, *directory;	/* endpoint of the directory's bus */
 };
 /* DENIED: not this token, not any more, or not for this role and name. */
 typedef void directory_enrol_cb(void *ctx, enum err e, const struct directory_enrolled *r,

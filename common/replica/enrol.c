@@ -138,7 +138,7 @@ static void on_enrolled(void *ctx, enum err e, const struct directory_enrolled *
 	id->server = en->server;
 	id->organisation = en->organisation;
 	memcpy(id->directory_key, r->ticket.key, RPC_KEY);
-	id->directory_endpoint = xstrdup(r->ticket.endpoint);
+	id->directory_endpoint = xstrdup(en->directory);
 	if (r->cmd.endpoint)
 		id->endpoint = xstrdup(r->cmd.endpoint);
 	if (en->pepper)

@@ -81,6 +81,19 @@ bool identity_is_enrolled(const struct identity *id)
 	return !guid_is_null(&id->server);
 }
 
+char *identity_reachable(const char *listen)
+{
+	static const char *const any[] = { "tcp://0.0.0.0:", "tcp://*:", "tcp://[::]:" };
+	char host[256] = "localhost";
+
+	for (size_t i = 0; i < N_ELEMS(any); i++)
+		if (strncmp(listen, any[i], strlen(any[i])) == 0) {
+			gethostname(host, sizeof(host) - 1);
+			return xasprintf("tcp://%s:%s", host, listen + strlen(any[i]));
+		}
+	return xstrdup(listen);
+}
+
 void identity_rotate(struct identity *id)
 {
 	memcpy(id->old_public_key, id->public_key, RPC_KEY);

@@ -56,6 +56,10 @@ enum err identity_save(const struct identity *id, struct errbuf *eb) A_MUST_USE;
 void identity_free(struct identity **id);	/* wipes the secrets */
 bool identity_is_enrolled(const struct identity *id);
 
+/* Where others reach somebody who listens there: 0.0.0.0, * and [::] become the
+ * host's name.  Freed by the caller. */
+char *identity_reachable(const char *listen);
+
 /* A new key pair; the present one becomes the old one.  Not saved. */
 void identity_rotate(struct identity *id);
 

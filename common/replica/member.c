@@ -60,6 +60,8 @@ static bool who(void *ctx, const uint8_t key[RPC_KEY], struct rpc_ident *out)
 /* ---- reports to the directory --------------------------------------------------------------- */
 
 static void on_report(uv_timer_t *t);
+static void introduce_to(struct member *m, struct rpc_peer *p);
+static bool is_introducing(const struct member *m, const struct rpc_peer *p);
 
 static void on_seen(void *ctx, enum err e, uint64_t usn)
 {
@@ -68,8 +70,8 @@ static void on_seen(void *ctx, enum err e, uint64_t usn)
 	/* The answer is a hint as good as a push. */
 	if (!e && usn > replica_usn(m->replica))
 		replica_pull(m->replica);
-	uv_timer_start(m->report, on_report,
-		       m->reported_usn != replica_usn(m->replica) ? REPORT_SOON_MS : REPORT_MS, 0);
+	if (m->reported_usn != replica_usn(m->replica))
+		uv_timer_start(m->report, on_report, REPORT_SOON_MS, 0);
 }
 
 static void report(struct member *m)
@@ -79,15 +81,28 @@ static void report(struct member *m)
 		.version = VERSION, .endpoint = m->endpoint,
 	};
 
+	uv_timer_start(m->report, on_report, REPORT_MS, 0);
 	if (!m->directory || m->seen.call || !rpc_peer_is_up(m->directory))
 		return;
 	m->reported_usn = s.usn;
 	directory_seen(&m->seen, m->directory, &s, on_seen, m);
 }
 
+/* hub: what edges have seen is reported for them; asking is introducing again. */
+static void ask_edges(struct member *m)
+{
+	for (struct rpc_peer *p = rpc_next(m->rpc, NULL); p; p = rpc_next(m->rpc, p))
+		if (rpc_peer_ident(p)->role == RPC_EDGE && !is_introducing(m, p))
+			introduce_to(m, p);
+}
+
 static void on_report(uv_timer_t *t)
 {
-	report(t->data);
+	struct member *m = t->data;
+
+	report(m);
+	if (m->conf.role == RPC_HUB)
+		ask_edges(m);
 }
 
 /* ---- edges: hubs introduce themselves --------------------------------------------------------- */
@@ -151,6 +166,14 @@ static void introduce_to(struct member *m, struct rpc_peer *p)
 	directory_introduce(&i->call, p, &in, on_introduced, i);
 	sodium_memzero(secret, sizeof(secret));
 	arena_fini(&a);
+}
+
+static bool is_introducing(const struct member *m, const struct rpc_peer *p)
+{
+	LIST_EACH (&m->introductions, n)
+		if (CONTAINER_OF(n, struct introduction, node)->peer == p)
+			return true;
+	return false;
 }
 
 static void forget_introductions(struct member *m, const struct rpc_peer *p)
@@ -364,22 +387,11 @@ enum err member_rotate(struct member *m, struct errbuf *eb)
 /* Where others reach us: said, enrolled with, or made from where we listen. */
 static char *make_endpoint(const struct member_conf *c, const struct identity *id)
 {
-	char host[256] = "localhost";
-	const char *port;
-
 	if (c->endpoint && c->endpoint[0])
 		return xstrdup(c->endpoint);
 	if (id->endpoint)
 		return xstrdup(id->endpoint);
-	if (!c->listen || !c->listen[0])
-		return NULL;
-	port = strrchr(c->listen, ':');
-	if (strncmp(c->listen, "tcp://", 6) != 0 || !port ||
-	    (strncmp(c->listen, "tcp://0.0.0.0:", 14) != 0 &&
-	     strncmp(c->listen, "tcp://*:", 8) != 0 && strncmp(c->listen, "tcp://[::]:", 11) != 0))
-		return xstrdup(c->listen);
-	gethostname(host, sizeof(host) - 1);
-	return xasprintf("tcp://%s%s", host, port);
+	return c->listen && c->listen[0] ? identity_reachable(c->listen) : NULL;
 }
 
 static enum err load_identity(struct member *m, struct errbuf *eb)

@@ -307,6 +307,34 @@ bool objects_is_linked(struct db *db, const struct guid *target, unsigned attr,
 	       ERR_OK;
 }
 
+static size_t add_new(struct guid *set, size_t n, size_t cap, const struct guid *g)
+{
+	for (size_t i = 0; i < n; i++)
+		if (guid_eq(&set[i], g))
+			return n;
+	if (n < cap)
+		set[n++] = *g;
+	return n;
+}
+
+size_t objects_ancestors(struct db *db, const struct guid *who, struct guid *out, size_t cap)
+{
+	size_t n = 0, next = 0;
+
+	for (const struct guid *g = who; g; g = next < n ? &out[next++] : NULL) {
+		struct guid up[32];
+		int64_t after = 0;
+		size_t got;
+
+		do {
+			got = objects_linked(db, g, OBJ_MEMBER, &after, up, N_ELEMS(up));
+			for (size_t k = 0; k < got; k++)
+				n = add_new(out, n, cap, &up[k]);
+		} while (got == N_ELEMS(up));
+	}
+	return n;
+}
+
 static enum err each(struct db_row *r, struct arena *a, objects_fn *fn, void *ctx,
 		     struct errbuf *eb)
 {

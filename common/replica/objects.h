@@ -55,6 +55,10 @@ int64_t objects_count_linked(struct db *db, const struct guid *target, unsigned 
 bool objects_is_linked(struct db *db, const struct guid *target, unsigned attr,
 		       const struct guid *object);
 
+/* Every group that who is in, directly or through groups, up to n.  Climbing is
+ * cheap: there are fewer groups above somebody than members below one. */
+size_t objects_ancestors(struct db *db, const struct guid *who, struct guid *out, size_t n);
+
 /* Changes in the order of their numbers, tombstones included: fn for each object
  * above usn until it returns false.  Snapshot: live objects by GUID, behind
  * `after` (null: from the first). */

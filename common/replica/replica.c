@@ -328,34 +328,19 @@ void replica_each_end(struct replica_iter **itp)
 	*itp = NULL;
 }
 
-/* Climb from who: there are fewer groups above somebody than members below one. */
 bool replica_is_member(struct replica *r, const struct guid *group, const struct guid *who)
 {
-	struct guid *seen = xcalloc(MAX_GROUPS, sizeof(*seen));
-	size_t n = 1;
+	struct guid *up;
 	bool found = false;
+	size_t n;
 
-	seen[0] = *who;
-	for (size_t i = 0; i < n && !found && usable(r); i++) {
-		struct guid up[32];
-		int64_t after = 0;
-		size_t got;
-
-		do {
-			got = objects_linked(r->db, &seen[i], OBJ_MEMBER, &after, up,
-					     N_ELEMS(up));
-			for (size_t k = 0; k < got; k++) {
-				bool known = false;
-
-				found |= guid_eq(&up[k], group);
-				for (size_t s = 0; s < n && !known; s++)
-					known = guid_eq(&seen[s], &up[k]);
-				if (!known && n < MAX_GROUPS)
-					seen[n++] = up[k];
-			}
-		} while (got == N_ELEMS(up) && !found);
-	}
-	free(seen);
+	if (!usable(r))
+		return false;
+	up = xcalloc(MAX_GROUPS, sizeof(*up));
+	n = objects_ancestors(r->db, who, up, MAX_GROUPS);
+	for (size_t i = 0; i < n && !found; i++)
+		found = guid_eq(&up[i], group);
+	free(up);
 	return found;
 }
 
