@@ -367,16 +367,21 @@ static void test_ping_and_silence(void **state)
 
 /* ---- a server that is killed and comes back -------------------------------- */
 
-static pid_t fork_server(struct rig *r)
+/* It begins to serve when go[0] can be read, or at once (NULL).  Call it before
+ * this process has threads: what a lock they hold becomes in the child is anyone's
+ * guess. */
+static pid_t fork_server(struct rig *r, const int *go)
 {
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		/* A new process: its own loop, and nothing of the parent's. */
+		char c;
 		struct rpc_conf s = { .methods = methods, .n_methods = N_ELEMS(methods) };
 		struct errbuf eb = { "" };
 
+		if (go && read(go[0], &c, 1) != 1)
+			_exit(3);
 		assert_int_equal(uv_loop_init(&r->loop), 0);
 		end_open(r, &r->server, &s);
 		if (rpc_listen(r->server.rpc, r->ipc, RPC_LISTEN_SERVERS, 0, &eb) != ERR_OK)
@@ -394,15 +399,17 @@ static void test_a_killed_server_comes_back(void **state)
 	struct rpc_peer *p;
 	struct result waiting = { 0 }, again = { 0 };
 	struct rpc_args a = args_for("t.hold", &waiting);
-	pid_t pid;
+	pid_t pid, next;
 	int64_t t0;
+	int go[2];
 
 	(void)state;
 	rig_up(&r);
 	end_knows(&r.server, &r.client.key, RPC_CAS, "cas1");
 	end_knows(&r.client, &r.server.key, RPC_MAILBOX, "mb1");
-	/* Forked before there are threads here. */
-	pid = fork_server(&r);
+	assert_int_equal(pipe(go), 0);
+	pid = fork_server(&r, NULL);
+	next = fork_server(&r, go);
 	end_open(&r, &r.client, &c);
 	p = rpc_dial(r.client.rpc, r.ipc, r.server.key.pub, NULL);
 	RUN_UNTIL(&r, rpc_peer_is_up(p), 3000);
@@ -414,14 +421,17 @@ static void test_a_killed_server_comes_back(void **state)
 	assert_int_equal(waiting.e, ERR_AGAIN);
 	assert_true(clock_mono_ms() - t0 < 500);
 	waitpid(pid, NULL, 0);
-	pid = fork_server(&r);
+	assert_int_equal(write(go[1], "", 1), 1);
 	RUN_UNTIL(&r, rpc_peer_is_up(p), 3000);
 	a = args_for("t.serve", &again);
 	rpc_call(p, &a);
 	RUN_UNTIL(&r, again.n, 1000);
-	assert_int_equal(again.e, ERR_OK);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	if (again.e)
+		fail_msg("%s", again.detail);
+	kill(next, SIGKILL);
+	waitpid(next, NULL, 0);
+	close(go[0]);
+	close(go[1]);
 	rig_down(&r);
 }
 
@@ -443,7 +453,7 @@ static void test_a_slow_server_loses_nothing(void **state)
 	memset(res, 0, sizeof(res));
 	end_knows(&r.server, &r.client.key, RPC_CAS, "cas1");
 	end_knows(&r.client, &r.server.key, RPC_MAILBOX, "mb1");
-	pid = fork_server(&r);
+	pid = fork_server(&r, NULL);
 	end_open(&r, &r.client, &c);
 	p = rpc_dial(r.client.rpc, r.ipc, r.server.key.pub, NULL);
 	RUN_UNTIL(&r, rpc_peer_is_up(p), 3000);
