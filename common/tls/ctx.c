@@ -1,7 +1,9 @@
 #include "common/tls/ctx.h"
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/tls/ctx_priv.h"
+#include "common/tls/ticket.h"
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -16,7 +18,6 @@
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define GROUPS	"X25519:P-256:P-384"
 #define SESSION_SECONDS 7200
-#define TICKET_KEYS 80		/* bytes of OpenSSL's name, HMAC and AES key */
 
 /* One certificate in use.  The first one's SSL_CTX is what connections begin
  * with; SNI may move them to another. */
@@ -36,7 +37,7 @@ struct tls_ctx {
 	struct tls_cert *certs;	/* as configured, for reloading; strings are ours */
 	struct chain *chains;
 	size_t n;
-	uint8_t ticket_keys[TICKET_KEYS];
+	struct tickets tickets;
 	BIO_METHOD *bio;
 };
 
@@ -170,13 +171,23 @@ static enum err set_common(struct tls_ctx *c, SSL_CTX *ssl, struct errbuf *eb)
 		       : tls_fail(eb, ERR_INVALID, "ciphers");
 }
 
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+		     EVP_MAC_CTX *mac, int sealing)
+{
+	struct tls_ctx *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	return sealing ? tickets_seal(&c->tickets, clock_mono_ms(), name, iv, cipher, mac)
+		       : tickets_open(&c->tickets, clock_mono_ms(), name, iv, cipher, mac);
+}
+
 static void set_server(struct tls_ctx *c, SSL_CTX *ssl)
 {
 	static const unsigned char id[] = "bourse";
 
 	SSL_CTX_set_session_id_context(ssl, id, sizeof(id) - 1);
 	SSL_CTX_set_num_tickets(ssl, 1);
-	SSL_CTX_set_tlsext_ticket_keys(ssl, c->ticket_keys, TICKET_KEYS);
+	SSL_CTX_set_app_data(ssl, c);	/* engines hold c, so it outlives their handshakes */
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket);
 	SSL_CTX_set_tlsext_servername_callback(ssl, on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(ssl, c);
 	if (c->client == TLS_CLIENT_ASK)
@@ -278,13 +289,10 @@ static void certs_free(struct tls_cert *certs, size_t n)
 enum err tls_server_new(const struct tls_server_conf *conf, struct tls_ctx **out, struct errbuf *eb)
 {
 	struct tls_ctx *c = xcalloc(1, sizeof(*c));
-	SSL_CTX *keys = SSL_CTX_new(TLS_server_method());
 	enum err e;
 
-	CHECK(conf->n_certs > 0 && keys != NULL);
-	/* OpenSSL makes good ticket keys; keep them through every reload. */
-	CHECK(SSL_CTX_get_tlsext_ticket_keys(keys, c->ticket_keys, TICKET_KEYS) == 1);
-	SSL_CTX_free(keys);
+	CHECK(conf->n_certs > 0);
+	tickets_init(&c->tickets, clock_mono_ms());
 	c->refs = 1;
 	c->bio = engine_bio_method();
 	c->server = true;
@@ -331,7 +339,7 @@ void tls_ctx_unref(struct tls_ctx **cp)
 	certs_free(c->certs, c->n);
 	chains_free(c->chains, c->n);
 	BIO_meth_free(c->bio);
-	OPENSSL_cleanse(c->ticket_keys, sizeof(c->ticket_keys));
+	tickets_fini(&c->tickets);
 	free(c->ciphers);
 	free(c->ca_file);
 	free(c->pins);

@@ -5,7 +5,8 @@
  *
  * TLS 1.2 and up.  A server context has one or more certificates; the client's
  * SNI chooses, the first is the default.  Sessions resume by tickets, so the
- * server keeps no state per session; the ticket keys survive a reload.
+ * server keeps no state per session; the ticket keys survive a reload and are
+ * replaced every 12 hours.
  *
  * A context is shared by its connections, so it is counted: tls_ctx_reload()
  * swaps what new connections get, running ones keep what they began with.

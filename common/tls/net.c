@@ -52,8 +52,8 @@ struct net *net_open(uv_loop_t *loop)
 	signal(SIGPIPE, SIG_IGN);	/* libuv writes with write(2) */
 	n->loop = loop;
 	n->refs = 2;			/* the two handles */
-	n->in = xcalloc(1, READ_BYTES);
-	n->plain = xcalloc(1, READ_BYTES);
+	n->in = xrealloc(NULL, READ_BYTES);	/* not zeroed: pages never used cost nothing */
+	n->plain = xrealloc(NULL, READ_BYTES);
 	list_init(&n->conns);
 	list_init(&n->dirty);
 	uv_prepare_init(loop, &n->flush);

@@ -1,5 +1,6 @@
 /* Certificates, contexts, and two engines that talk through memory. */
 #include "common/tls/engine.h"
+#include "common/tls/ticket.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -349,6 +350,111 @@ static void test_reload_serves_the_new_and_keeps_the_old(void **state)
 	unlink(key);
 }
 
+/* ---- tickets --------------------------------------------------------------------- */
+
+/* A client of plain OpenSSL, so that it can keep its session.  Says whether it
+ * was resumed and gives the session for the next time. */
+static bool visit(struct tls_ctx *server, int version, SSL_SESSION **session)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	struct engine *en;
+	struct buf wire;
+	char text[4096], got[8];
+	bool resumed;
+	size_t n;
+	SSL *ssl;
+
+	SSL_CTX_set_max_proto_version(ctx, version);
+	ssl = SSL_new(ctx);
+	SSL_set_bio(ssl, in, out);
+	SSL_set_connect_state(ssl);
+	if (*session)
+		SSL_set_session(ssl, *session);
+	buf_init(&wire, 1 << 20);
+	en = engine_new(server, NULL, &wire);
+	for (int i = 0; i < 6; i++) {
+		struct span sp;
+		int k;
+
+		(void)SSL_do_handshake(ssl);
+		(void)SSL_read(ssl, got, sizeof(got));	/* takes the ticket of TLS 1.3 */
+		k = BIO_read(out, text, sizeof(text));
+		sp = (struct span){ text, k > 0 ? (size_t)k : 0 };
+		if (engine_handshake(en, &sp) == ENGINE_DONE)
+			(void)engine_read(en, &sp, got, sizeof(got), &n);
+		assert_true(BIO_write(in, wire.data, (int)wire.len) == (int)wire.len);
+		buf_clear(&wire);
+	}
+	assert_true(SSL_is_init_finished(ssl) && engine_is_open(en));
+	resumed = SSL_session_reused(ssl);
+	SSL_SESSION_free(*session);
+	*session = SSL_get1_session(ssl);
+	SSL_shutdown(ssl);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	engine_free(&en);
+	buf_fini(&wire);
+	return resumed;
+}
+
+static void test_sessions_resume_also_after_a_reload(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	char cert[80], key[80];
+	struct tls_cert c = { cert, key };
+	struct tls_server_conf sc = { .certs = &c, .n_certs = 1 };
+
+	(void)state;
+	make("r.test", cert, key);
+	for (size_t i = 0; i < N_ELEMS(versions); i++) {
+		SSL_SESSION *session = NULL;
+		struct tls_ctx *server, *other;
+
+		assert_int_equal(tls_server_new(&sc, &server, NULL), ERR_OK);
+		assert_int_equal(tls_server_new(&sc, &other, NULL), ERR_OK);
+		assert_false(visit(server, versions[i], &session));
+		assert_true(visit(server, versions[i], &session));
+		assert_int_equal(tls_ctx_reload(server, NULL), ERR_OK);
+		assert_true(visit(server, versions[i], &session));
+		assert_false(visit(other, versions[i], &session));	/* has other keys */
+		SSL_SESSION_free(session);
+		tls_ctx_unref(&server);
+		tls_ctx_unref(&other);
+	}
+}
+
+static int try_open(struct tickets *t, int64_t now, const unsigned char name[16])
+{
+	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+	unsigned char iv[16] = { 0 };
+	int r = tickets_open(t, now, name, iv, cipher, mac);
+
+	EVP_CIPHER_CTX_free(cipher);
+	EVP_MAC_CTX_free(mac);
+	EVP_MAC_free(hmac);
+	return r;
+}
+
+static void test_ticket_keys_grow_old(void **state)
+{
+	struct tickets t;
+	unsigned char first[16];
+
+	(void)state;
+	tickets_init(&t, 0);
+	memcpy(first, t.now.name, 16);
+	assert_int_equal(try_open(&t, TICKET_MS - 1, first), 1);
+	assert_int_equal(try_open(&t, TICKET_MS, first), 2);
+	assert_int_equal(try_open(&t, 2 * TICKET_MS - 1, first), 2);
+	assert_int_equal(try_open(&t, 2 * TICKET_MS, first), 0);
+	memcpy(first, t.now.name, 16);
+	assert_int_equal(try_open(&t, 9 * TICKET_MS, first), 0);	/* long silence */
+	tickets_fini(&t);
+}
+
 static void test_garbage_and_goodbye(void **state)
 {
 	static const char *const garbage[] = { "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01\xff\xff zzz",
@@ -396,6 +502,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_handshake_at_any_cut),
 		cmocka_unit_test(test_who_is_trusted),
+		cmocka_unit_test(test_sessions_resume_also_after_a_reload),
+		cmocka_unit_test(test_ticket_keys_grow_old),
 		cmocka_unit_test(test_garbage_and_goodbye),
 		cmocka_unit_test(test_reload_serves_the_new_and_keeps_the_old),
 	};
