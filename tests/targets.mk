@@ -45,7 +45,9 @@ lint-layers:
 	@tests/lint/check-layers
 lint-clang:
 	@$(MAKE) -s -j2 CC=clang BUILD=$(BUILD)-clang all
-SOURCES = $(COMMON) $(wildcard roles/*/*.c roles/*/*/*.c)
+# Roles that are whole: they have a main().
+WHOLE   = $(dir $(wildcard roles/*/main.c))
+SOURCES = $(COMMON) $(wildcard $(WHOLE:%=%*.c) $(WHOLE:%=%*/*.c))
 lint-tidy: $(GEN)
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I '{}' clang-tidy --quiet \
 		--config-file=tests/lint/clang-tidy '{}' -- -std=gnu11 $(CPPFLAGS)
@@ -58,7 +60,7 @@ lint-cppcheck:
 # make fuzz [F=fuzz_x] [SECONDS_EACH=60]: each target in turn, corpus kept.
 FUZZ_CC   = clang
 FUZZ_DIR  = $(BUILD)/fuzz
-FUZZ_SRC  = $(COMMON) $(filter-out %/main.c,$(wildcard roles/*/*.c roles/*/*/*.c))
+FUZZ_SRC  = $(filter-out %/main.c,$(SOURCES))
 FUZZFLAGS = -std=gnu11 -g -O1 -w -fsanitize=address,undefined -fno-sanitize-recover=all \
 	    -fno-omit-frame-pointer $(CPPFLAGS) -MMD -MP
 SECONDS_EACH ?= 60
