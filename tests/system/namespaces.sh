@@ -1,0 +1,193 @@
+#!/bin/sh
+# namespaces.sh - every role on a host of its own, the edge behind a firewall
+#
+# Each role runs in its own network namespace with its own folder; what passes
+# between them by hand is a token, or the edge's subscription, and nothing else.
+# A router with nftables joins three networks and drops every connection from the
+# DMZ inward.  A letter from outside must reach its reader, a reply must get out,
+# and the edge must not even have tried to connect inward.
+#
+#	10.77.1.0/24 lan	directory mailbox hub cas client
+#	10.77.2.0/24 dmz	edge
+#	10.77.3.0/24 out	outside: swaks sends, smtp-sink takes
+. "$(dirname "$0")/lib.sh"
+
+[ "$(id -u)" -eq 0 ] || skip "namespaces: not run, needs root"
+for tool in ip nft swaks curl smtp-sink; do
+	command -v $tool >/dev/null || skip "namespaces: not run, no $tool"
+done
+
+tag=bourse$$
+pids=
+gate() { ip netns exec "$tag-gate" "$@"; }
+
+clean_up() {
+	rc=$?
+	trap - EXIT INT TERM
+	for p in $pids; do kill "$p" 2>/dev/null; done
+	for p in $pids; do
+		i=0
+		while kill -0 "$p" 2>/dev/null && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.05; done
+		kill -9 "$p" 2>/dev/null
+	done
+	for n in gate directory mailbox hub cas client edge outside; do
+		ip netns del "$tag-$n" 2>/dev/null
+	done
+	if [ $rc -ne 0 ] && [ $rc -ne 77 ]; then
+		for l in "$work"/*/log; do
+			[ -f "$l" ] || continue
+			echo "--- $l"
+			tail -15 "$l"
+		done
+	fi
+	if [ -n "${KEEP-}" ]; then echo "kept $work"; else rm -rf "$work"; fi
+	exit $rc
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# ---- the networks --------------------------------------------------------------
+# host NAME NETWORK ADDRESS
+host() {
+	ip netns add "$tag-$1" &&
+		ip -n "$tag-gate" link add "to-$1" type veth peer name eth0 netns "$tag-$1" &&
+		ip -n "$tag-gate" link set "to-$1" master "$2" up &&
+		ip -n "$tag-$1" link set lo up &&
+		ip -n "$tag-$1" addr add "$3/24" dev eth0 &&
+		ip -n "$tag-$1" link set eth0 up &&
+		ip -n "$tag-$1" route add default via "${3%.*}.254"
+}
+
+networks() {
+	ip netns add "$tag-gate" && ip -n "$tag-gate" link set lo up || return 1
+	for n in lan:1 dmz:2 out:3; do
+		ip -n "$tag-gate" link add "${n%:*}" type bridge &&
+			ip -n "$tag-gate" addr add "10.77.${n#*:}.254/24" dev "${n%:*}" &&
+			ip -n "$tag-gate" link set "${n%:*}" up || return 1
+	done
+	gate sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward' || return 1
+	host directory lan 10.77.1.1 && host mailbox lan 10.77.1.2 && host hub lan 10.77.1.3 &&
+		host cas lan 10.77.1.5 && host client lan 10.77.1.9 &&
+		host edge dmz 10.77.2.4 && host outside out 10.77.3.2 || return 1
+	gate nft -f - <<-EOF
+		table inet gate {
+			counter inward { }
+			chain forward {
+				type filter hook forward priority 0; policy drop;
+				ct state established,related accept
+				iifname lan oifname dmz accept
+				iifname dmz oifname out accept
+				iifname out oifname dmz tcp dport 25 accept
+				iifname dmz oifname lan counter name inward reject with tcp reset
+			}
+		}
+	EOF
+}
+networks >"$work/net" 2>&1 || skip "namespaces: not run, $(tail -1 "$work/net")"
+
+tried_inward() { gate nft list counter inet gate inward | awk '/packets/ { print $2 }'; }
+
+# ---- the roles -----------------------------------------------------------------
+# on NAME COMMAND...: run it on that host
+on() {
+	name=$1
+	shift
+	ip netns exec "$tag-$name" "$@"
+}
+# start NAME: its daemon, until it says that it is ready
+start() {
+	on "$1" setsid "$BUILD/bourse-$1" -C "$work/$1" >>"$work/$1/log" 2>&1 </dev/null &
+	pid=$!
+	pids="$pid $pids"
+	until_true 20 sh -c "! kill -0 $pid 2>/dev/null || grep -q ' ready ' '$work/$1/log'" &&
+		kill -0 "$pid" 2>/dev/null || fail "$1 does not start"
+}
+bourse() { on directory "$BUILD/bourse" -C "$work/directory" "$@"; }
+# settings NAME: the lines on standard input, and the folder it owns
+settings() {
+	mkdir -p "$work/$1/data" "$work/$1/keys"
+	chmod 700 "$work/$1"
+	cat >"$work/$1/bourse-$1.conf"
+}
+
+settings directory <<-EOF
+	data = data/directory
+	listen = tcp://10.77.1.1:7001
+	enrol-listen = tcp://10.77.1.1:7000
+	organisation = Example
+EOF
+settings mailbox <<-EOF
+	data = data/mailbox
+	listen = tcp://10.77.1.2:7002
+EOF
+settings hub <<-EOF
+	data = data/hub
+	listen = tcp://10.77.1.3:7003
+	submission = 10.77.1.3:587
+	internal = 10.77.1.3:26
+	hostname = hub.example.test
+EOF
+settings edge <<-EOF
+	data = data/edge
+	listen = tcp://10.77.2.4:7004
+	smtp = 10.77.2.4:25
+	hostname = mail.example.test
+EOF
+settings cas <<-EOF
+	data = data/cas
+	imaps = 10.77.1.5:993
+	hostname = mail.example.test
+EOF
+
+start directory
+for role in mailbox hub cas; do
+	token=$(bourse server add $role $role) || fail "no token for $role"
+	on $role "$BUILD/bourse-$role" -C "$work/$role" enrol "$token" >"$work/enrol" 2>&1 ||
+		{ cat "$work/enrol"; fail "$role cannot enrol"; }
+	start $role
+done
+on edge "$BUILD/bourse-edge" -C "$work/edge" enrol --endpoint tcp://10.77.2.4:7004 \
+	>"$work/subscription" || fail "no subscription"
+start edge
+bourse edge subscribe "$work/subscription" || fail "subscribe"
+bourse domain create example.test type=authoritative default=yes || fail "domain"
+printf 'name,address,password\nalice,alice@example.test,%s\n' secret-of-alice >"$work/users.csv"
+bourse mailbox import "$work/users.csv" || fail "import"
+bourse connector create outside 'address-space=*' smart-host=10.77.3.2 || fail "connector"
+
+# ---- the letter in, the reply out ----------------------------------------------
+from_outside() {
+	on outside swaks --server 10.77.2.4:25 --from you@outside.test --to alice@example.test \
+		--header 'Subject: from outside' --body "$1"
+}
+# The edge learns its recipients by the connection that the hub made to it.
+until_true 20 from_outside 'the first letter' || {
+	from_outside 'the first letter'
+	fail "the edge did not take the letter"
+}
+read_it() {
+	on client curl -sk --max-time 10 -u alice:secret-of-alice \
+		'imaps://10.77.1.5/INBOX;MAILINDEX=1' | grep -q "$1"
+}
+until_true 20 read_it 'the first letter' || fail "alice cannot read it"
+
+mkdir "$work/sink"
+# The sink drops its rights to a user of its own.
+chmod 755 "$work"
+chown nobody "$work/sink"
+on outside smtp-sink -u nobody -R "$work/sink" -d %s. 10.77.3.2:25 100 &
+pids="$! $pids"
+on client swaks --server 10.77.1.3:587 -tls --auth PLAIN --auth-user alice \
+	--auth-password secret-of-alice --from alice@example.test --to you@outside.test \
+	--header 'Subject: Re: from outside' --body 'the reply' >"$work/swaks" 2>&1 ||
+	{ cat "$work/swaks"; fail "submission"; }
+until_true 20 grep -rq 'the reply' "$work/sink" || fail "the reply did not get out"
+grep -rqE '^X-Client-Addr: 10\.77\.2\.4' "$work/sink" || fail "the reply did not leave by the edge"
+
+# ---- the wall ------------------------------------------------------------------
+[ "$(tried_inward)" = 0 ] || fail "something in the DMZ tried to connect inward"
+for to in 10.77.1.1/7000 10.77.1.1/7001 10.77.1.2/7002 10.77.1.3/7003 10.77.1.3/26; do
+	on edge timeout 2 bash -c "exec 3<>/dev/tcp/$to" 2>/dev/null && fail "the wall is open: $to"
+done
+[ "$(tried_inward)" != 0 ] || fail "the wall does not count"
+echo "result: a letter in, a reply out, nothing from the DMZ inward"
