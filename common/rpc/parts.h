@@ -146,10 +146,12 @@ void rpc_must_send(struct rpc_peer *p, Rpc__Envelope *env, const ProtobufCMessag
 		   struct span payload);
 void rpc_send_bye(struct bus_link *l, uint64_t epoch);
 
-/* peer.c */
+/* refs.c */
 struct rpc_peer *rpc_peer_new(struct rpc *r);
 struct rpc_peer *rpc_peer_ref(struct rpc_peer *p);
 void rpc_peer_unref(struct rpc_peer *p);
+
+/* peer.c */
 void rpc_peer_hello(struct rpc_peer *p);		/* send ours */
 bool rpc_peer_recheck(struct rpc_peer *p);		/* false: its key is nobody's */
 void rpc_peer_up(struct rpc_peer *p, uint64_t epoch);
