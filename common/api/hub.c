@@ -207,7 +207,7 @@ struct hub_call *relay_held(struct rpc_peer *peer, const struct guid *root, hub_
 	return c;
 }
 
-struct hub_call *hub_done(struct rpc_peer *peer, const struct guid *root, uint64_t seq,
+struct hub_call *relay_done(struct rpc_peer *peer, const struct guid *root, uint64_t seq,
 			  hub_done_cb *cb, void *ctx)
 {
 	Hub__DoneReq body = HUB__DONE_REQ__INIT;
@@ -215,7 +215,7 @@ struct hub_call *hub_done(struct rpc_peer *peer, const struct guid *root, uint64
 
 	body.root = bytes_of(root);
 	body.seq = seq;
-	c = small(peer, "hub.done", &body.base, &hub__done__descriptor, done_reply, ctx);
+	c = small(peer, "relay.done", &body.base, &hub__done__descriptor, done_reply, ctx);
 	c->on_done = cb;
 	return c;
 }

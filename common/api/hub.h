@@ -74,7 +74,8 @@ struct hub_call *edge_offer(struct rpc_peer *peer, unsigned messages, uint64_t b
 /* Lowest sequence number of root held there; UINT64_MAX: none. */
 struct hub_call *relay_held(struct rpc_peer *peer, const struct guid *root, hub_held_cb *cb,
 			    void *ctx);
-struct hub_call *hub_done(struct rpc_peer *peer, const struct guid *root, uint64_t seq,
+/* Nobody holds identities of root below seq any more. */
+struct hub_call *relay_done(struct rpc_peer *peer, const struct guid *root, uint64_t seq,
 			  hub_done_cb *cb, void *ctx);
 
 /* ---- for the serving side ---------------------------------------------------- */

@@ -251,6 +251,11 @@ uint64_t queue_next_seq(struct queue *q)
 	return q->seq_next < q->seq_end ? q->seq_next++ : 0;
 }
 
+uint64_t queue_seq_now(const struct queue *q)
+{
+	return q->seq_next;
+}
+
 /* ---- requests --------------------------------------------------------------- */
 
 void queue_add(struct queue *q, struct mail *m, int64_t now_ms, queue_done_cb *cb, void *ctx)

@@ -60,6 +60,7 @@ void queue_set_ages(struct queue *q, int64_t expire_ms, int64_t notice_ms);
 const struct guid *queue_instance(const struct queue *q);
 /* A sequence number of our own; 0: none reserved now (the writer is stuck). */
 uint64_t queue_next_seq(struct queue *q);
+uint64_t queue_seq_now(const struct queue *q);	/* the next one: all handed out are below */
 
 /* ---- putting in ------------------------------------------------------------ */
 

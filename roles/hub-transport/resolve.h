@@ -1,0 +1,39 @@
+#ifndef HUB_RESOLVE_H
+#define HUB_RESOLVE_H
+/*
+ * resolve - the categoriser: from the addresses of an envelope to next hops
+ *
+ * Each recipient is looked up in the replica.  Groups become their members,
+ * nested ones too, each mailbox once; contacts their outside address; forwarding
+ * is followed; restrictions (who may send to whom, sizes, authenticated senders
+ * only) are applied at every step.  What cannot be delivered becomes a recipient
+ * of HOP_REPORT with the status that its sender is to be told.
+ *
+ * A large group takes a while, so the work is done in steps: resolve_step() does
+ * a bounded part and is called until it says that it is done.
+ *
+ * Promises: a mailbox is named at most once in the result; the result has at
+ * most MAIL_MAX_RCPTS recipients; loops of groups and forwards end.
+ */
+#include "common/relay/mail.h"
+#include "common/replica/replica.h"
+#include "roles/hub-transport/route.h"
+
+struct resolve;
+
+/* m is borrowed until resolve_free(); relay: its recipients outside may be
+ * anybody's (an authenticated sender, or a server of ours). */
+struct resolve *resolve_new(struct replica *r, const struct route *route, struct mail *m,
+			    bool relay, int64_t now_ms);
+bool resolve_step(struct resolve *rs, unsigned budget);	/* true: done */
+/* The same message to resolved recipients; the caller's reference.  At least one
+ * recipient, or NULL if nothing is left to do (all were duplicates). */
+struct mail *resolve_take(struct resolve *rs);
+void resolve_free(struct resolve **rs);		/* *rs may be NULL */
+
+/* An answer at RCPT TO.  OK, NOTFOUND: unknown here, DENIED: not to be relayed. */
+enum err resolve_rcpt(struct replica *r, const char *address, bool relay) A_MUST_USE;
+
+/* May this authenticated user send as `address`? */
+bool resolve_may_send_as(struct replica *r, const struct guid *user, const char *address);
+#endif
