@@ -3,9 +3,24 @@
 #include "common/relay/spool.h"
 #include "common/rpc/rpc.h"
 
+#include <string.h>
+
+#define ONE_MESSAGE (300u * 1024)
+
 static enum err read_body(void *src, uint64_t off, void *p, size_t n, size_t *got)
 {
 	return spool_body_read(src, off, p, n, got, NULL);
+}
+
+/* What the envelope takes on the bus, roughly; with the content it must fit one
+ * message. */
+static size_t envelope_size(const struct mail *m)
+{
+	size_t n = 512 + strlen(m->prefix) + strlen(m->sender) + strlen(m->message_id);
+
+	for (size_t i = 0; i < m->n_rcpts; i++)
+		n += 32 + strlen(m->rcpts[i].address) + strlen(m->rcpts[i].orcpt);
+	return n;
 }
 
 void hand_from_mail(const struct mail *m, struct arena *a, struct hand *out,
@@ -22,7 +37,8 @@ void hand_from_mail(const struct mail *m, struct arena *a, struct hand *out,
 		out->rcpts[i] = (struct hand_rcpt){ m->rcpts[i].address, m->rcpts[i].orcpt,
 						    m->rcpts[i].notify };
 	*content = (struct hand_content){
-		.data = m->data && m->size <= RPC_CHUNK ? m->data : NULL,
+		.data = m->data && m->size <= RPC_CHUNK && m->size + envelope_size(m) < ONE_MESSAGE
+			? m->data : NULL,
 		.read = read_body, .src = m->body,
 	};
 }

@@ -86,7 +86,7 @@ struct mail {
 	const char *message_id;	/* for the log, "" if unknown */
 	struct guid submitter;	/* the authenticated user's object; null: none */
 	struct guid offered;	/* the server it may have been committed at; null: none */
-	int64_t offered_ms;
+	int64_t offered_ms;	/* when; 0: never offered to anybody */
 	uint32_t n_reports;	/* DSNs made of it so far: the next derived identity */
 	uint64_t size;		/* of the body, without prefix */
 	struct spool_body *body;	/* counted; NULL only while a mail is being made */

@@ -43,13 +43,22 @@ static void req_free(struct queue_req *r)
 	free(r->files);
 	mail_unref(&r->mail);
 	mail_unref(&r->result.report);
+	mail_unref(&r->result.replace);
 	arena_fini(&r->arena);
 	free(r);
 }
 
+static void on_back(void *ctx, struct inbox_item *item);
+
+/* While it closes, callbacks may still ask: nothing is taken any more. */
 static void post(struct queue *q, struct queue_req *r)
 {
-	queue_thread_post(q->thread, r);
+	if (q->thread) {
+		queue_thread_post(q->thread, r);
+		return;
+	}
+	r->e = ERR_AGAIN;
+	on_back(q, &r->back);
 }
 
 static void ask_due(struct queue *q)
@@ -217,7 +226,6 @@ void queue_close(struct queue **qp)
 	struct queue *q = *qp;
 	struct list *n;
 
-	*qp = NULL;
 	if (!q)
 		return;
 	q->closing = true;
@@ -227,6 +235,7 @@ void queue_close(struct queue **qp)
 	inbox_close(&q->in);
 	queue_db_close(&q->qd);
 	free(q);
+	*qp = NULL;
 }
 
 void queue_set_ages(struct queue *q, int64_t expire_ms, int64_t notice_ms)
@@ -292,9 +301,11 @@ void queue_finish(struct queue *q, struct queue_item *it, const struct queue_res
 	r->item = it;
 	r->result = *res;
 	r->result.error = res->error ? arena_str(&r->arena, res->error) : NULL;
-	r->result.verdicts = arena_dup(&r->arena, res->verdicts,
-				       it->mail->n_rcpts * sizeof(*res->verdicts));
+	if (res->verdicts)
+		r->result.verdicts = arena_dup(&r->arena, res->verdicts,
+					       it->mail->n_rcpts * sizeof(*res->verdicts));
 	r->result.report = res->report ? mail_ref(res->report) : NULL;
+	r->result.replace = res->replace ? mail_ref(res->replace) : NULL;
 	r->bytes = res->report ? (size_t)res->report->size : 0;
 	r->done = cb;
 	post(q, r);

@@ -52,7 +52,8 @@ struct queue_conf {
 
 enum err queue_open(const struct queue_conf *conf, struct queue **out,
 		    struct errbuf *eb) A_MUST_USE;
-/* Waits for what was posted to be committed; callbacks that are left are called. */
+/* Waits for what was posted to be committed; callbacks that are left are called,
+ * and what they ask is answered AGAIN.  Clears *q when that is over. */
 void queue_close(struct queue **q);
 /* Live settings; 0 leaves the value. */
 void queue_set_ages(struct queue *q, int64_t expire_ms, int64_t notice_ms);
@@ -107,6 +108,8 @@ struct queue_result {
 	int64_t hop_due_ms;
 	const char *error;	/* last error, shown to administrators; copied; NULL: none */
 	const enum queue_verdict *verdicts;	/* in order of item->mail->rcpts; copied */
+	struct mail *replace;	/* its recipients take the place of the item's, whatever the
+				 * verdicts (which may be NULL then); NULL: none; counted */
 	struct mail *report;	/* a DSN to put in with the same commit, or NULL; counted */
 	bool noticed;		/* the sender was told of the delay: do not again */
 };

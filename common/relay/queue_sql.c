@@ -81,6 +81,7 @@ DB_SQL(q_rcpt_retry, "UPDATE rcpt SET due = ?3, tries = ?4, status = ?5, diag = 
 DB_SQL(q_rcpt_move, "UPDATE rcpt SET hop = ?3, due = ?4, tries = ?5, target = ?6, action = ?7,"
 		    " status = ?8, diag = ?9, remote = ?10, address = ?11"
 		    " WHERE row = ?1 AND num = ?2");
+DB_SQL(q_rcpt_last, "SELECT num FROM rcpt WHERE row = ?1 ORDER BY num DESC LIMIT 1");
 DB_SQL(q_rcpt_any, "SELECT 1 FROM rcpt WHERE row = ?1 LIMIT 1");
 DB_SQL(q_reports, "UPDATE message SET reports = reports + 1 WHERE row = ?1");
 DB_SQL(q_noticed, "UPDATE message SET late = NULL WHERE row = ?1");
@@ -368,7 +369,7 @@ static enum err add_body(struct queue_db *qd, struct queue_req *r, const struct 
 }
 
 static enum err add_rcpts(struct queue_db *qd, struct queue_req *r, const struct mail *m,
-			  int64_t row)
+			  int64_t row, int64_t num)
 {
 	const struct mail_rcpt *last = NULL;
 	int64_t hop = 0;
@@ -383,7 +384,7 @@ static enum err add_rcpts(struct queue_db *qd, struct queue_req *r, const struct
 				return e;
 		}
 		last = c;
-		e = db_run(qd->db, &q_add_rcpt, &r->eb, "iiiiittigittt", row, (int64_t)i, hop,
+		e = db_run(qd->db, &q_add_rcpt, &r->eb, "iiiiittigittt", row, num + (int64_t)i, hop,
 			   c->due_ms, (int64_t)c->tries, c->address, c->orcpt,
 			   (int64_t)c->notify, guid_is_null(&c->target) ? NULL : &c->target,
 			   (int64_t)c->action, c->status, c->diag, c->remote);
@@ -447,7 +448,7 @@ static enum err add_mail(struct queue_db *qd, struct queue_req *r, struct mail *
 	row = db_last_rowid(qd->db);
 	e = add_body(qd, r, m, row);
 	if (!e)
-		e = add_rcpts(qd, r, m, row);
+		e = add_rcpts(qd, r, m, row, 0);
 	if (!e && derived)
 		e = db_run(qd->db, &q_add_derived, &r->eb, "gg", &m->root, &m->id.origin);
 	r->d_messages++;
@@ -505,6 +506,8 @@ static enum err finish_rcpt(struct queue_db *qd, struct queue_req *r, size_t i)
 	const struct mail_rcpt *c = &r->item->mail->rcpts[i];
 	int64_t row = r->item->row, num = c->num;
 
+	if (r->result.replace)
+		return db_run(qd->db, &q_rcpt_del, &r->eb, "ii", row, num);
 	switch (r->result.verdicts[i]) {
 	case QUEUE_RETRY:
 		return db_run(qd->db, &q_rcpt_retry, &r->eb, "iiiittt", row, num, c->due_ms,
@@ -536,6 +539,27 @@ static enum err finish_hop(struct queue_db *qd, struct queue_req *r)
 	if (!res->error)
 		return ERR_OK;
 	return db_run(qd->db, &q_hop_error, &r->eb, "it", hop, error);
+}
+
+static enum err finish_replace(struct queue_db *qd, struct queue_req *r)
+{
+	int64_t num = -1, row;
+	enum err e;
+
+	if (!r->result.replace)
+		return ERR_OK;
+	/* Gone meanwhile, by an administrator: then nothing takes its place. */
+	e = db_get_int(qd->db, &q_message, &row, &r->eb, "i", r->item->row);
+	if (e)
+		return e == ERR_NOTFOUND ? ERR_OK : e;
+	e = db_get_int(qd->db, &q_rcpt_last, &num, &r->eb, "i", r->item->row);
+	if (e && e != ERR_NOTFOUND)
+		return e;
+	/* Numbers of those that went are not used again while others are out. */
+	for (size_t i = 0; i < r->item->mail->n_rcpts; i++)
+		if ((int64_t)r->item->mail->rcpts[i].num > num)
+			num = r->item->mail->rcpts[i].num;
+	return add_rcpts(qd, r, r->result.replace, r->item->row, num + 1);
 }
 
 /* The rows' hops, before they are changed, are what is to be settled. */
@@ -570,6 +594,8 @@ enum err queue_run_finish(struct queue_db *qd, struct queue_req *r)
 	e = finish_hop(qd, r);
 	if (!e)
 		e = finish_rcpts(qd, r);
+	if (!e)
+		e = finish_replace(qd, r);
 	if (!e && res->report) {
 		e = add_mail(qd, r, res->report);
 		if (e == ERR_EXISTS)
@@ -579,9 +605,9 @@ enum err queue_run_finish(struct queue_db *qd, struct queue_req *r)
 	}
 	if (!e && res->noticed)
 		e = db_run(qd->db, &q_noticed, &r->eb, "i", r->item->row);
-	if (!e && !guid_is_null(&m->offered))
-		e = db_run(qd->db, &q_offered, &r->eb, "igi", r->item->row, &m->offered,
-			   m->offered_ms);
+	if (!e && m->offered_ms != 0)
+		e = db_run(qd->db, &q_offered, &r->eb, "igi", r->item->row,
+			   guid_is_null(&m->offered) ? NULL : &m->offered, m->offered_ms);
 	if (e)
 		return e;
 	e = db_get_int(qd->db, &q_rcpt_any, &any, &r->eb, "i", r->item->row);

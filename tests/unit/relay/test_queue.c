@@ -17,6 +17,8 @@
 #define HOUR INT64_C(3600000)
 #define MAX_DUE 200
 
+static const struct queue_result plain;
+
 struct rig {
 	char dir[64], path[96], spool_dir[96];
 	uv_loop_t loop;
@@ -259,7 +261,6 @@ static enum err finish(struct rig *r, size_t i, enum queue_verdict v, struct que
 	return r->e;
 }
 
-static const struct queue_result plain;
 
 static uint64_t messages(struct rig *r)
 {
@@ -309,6 +310,32 @@ static void test_what_goes_in_comes_out(void **state)
 	assert_int_equal(got->rcpts[0].target.b[0], 9);
 	assert_string_equal(got->rcpts[1].address, "carl@example.org");
 	mail_unref(&m);
+}
+
+static void test_replace_puts_others_in_the_place(void **state)
+{
+	struct rig *r = *state;
+	struct queue_result res = plain;
+	struct mail *m = make(r, "x", 1);
+
+	to(m, "group@example.org", HOP_SUBMIT, "");
+	to(m, "late@example.org", HOP_DOMAIN, "x.example");
+	assert_int_equal(add(r, m), ERR_OK);
+	mail_unref(&m);
+	take(r, HOP_SUBMIT, NOW);
+	res.replace = mail_split(r->items[0]->mail);
+	to(res.replace, "ann@example.org", HOP_DATABASE, "d1");
+	to(res.replace, "bob@example.org", HOP_DATABASE, "d1");
+	to(res.replace, "eve@example.net", HOP_DOMAIN, "example.net");
+	queue_finish(r->q, r->items[0], &res, NOW, done, r);
+	r->n_items = 0;
+	mail_unref(&res.replace);
+	wait_answer(r);
+	assert_int_equal(r->e, ERR_OK);
+	assert_string_equal(due(r, NOW), "domain/x.example database/d1 domain/example.net");
+	take(r, HOP_DATABASE, NOW);
+	assert_int_equal(r->items[0]->mail->n_rcpts, 2);
+	assert_int_equal(messages(r), 1);
 }
 
 static void test_an_item_is_out_once_and_back_after_release(void **state)
@@ -805,6 +832,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_up, rig_down)
 	const struct CMUnitTest tests[] = {
 		T(test_what_goes_in_comes_out),
+		T(test_replace_puts_others_in_the_place),
 		T(test_an_item_is_out_once_and_back_after_release),
 		T(test_retry_waits),
 		T(test_a_hop_that_is_down_holds_all_of_its_mail),

@@ -1,0 +1,25 @@
+#ifndef HUB_CONF_H
+#define HUB_CONF_H
+/* conf - the settings of bourse-hub's host; the organisation's are in the directory */
+#include "common/conf/conf.h"
+#include <stdbool.h>
+
+struct hub_conf {
+	char *listen, *endpoint;	/* bus */
+	char **submission, **internal;	/* SMTP */
+	char *hostname;
+	char *certificate, *key;
+	char **nameservers;
+	unsigned connections, per_source, outbound, per_domain;
+	uint64_t min_free, max_queue;
+	int64_t tarpit_ms, inactivity_ms, connection_ms;
+	unsigned submit_rcpts, message_rate;
+	int64_t track_days;
+	uint64_t track_size;
+	uint64_t cache;
+	bool require_tls;
+};
+
+extern const struct conf_item hub_items[];
+extern const size_t hub_n_items;
+#endif
