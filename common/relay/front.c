@@ -11,6 +11,8 @@
 
 struct front {
 	struct front_conf conf;
+	struct spool *spool;
+	struct tls_ctx *tls;
 	struct listener *listener;
 	struct list sessions;
 	size_t n;
@@ -64,7 +66,7 @@ static void io_starttls(void *ctx)
 	struct front_session *s = ctx;
 
 	if (s->conn)
-		conn_starttls(s->conn, s->front->conf.tls, NULL);
+		conn_starttls(s->conn, s->front->tls, NULL);
 }
 
 static void on_timer(uv_timer_t *t)
@@ -156,7 +158,7 @@ static void on_accept(void *ctx, struct conn *c)
 	s->peer = *conn_peer(c);
 	CHECK(uv_timer_init(f->conf.loop, &s->timer) == 0);
 	conn_attach(c, &events, s);
-	s->smtp = smtp_server_new(f->conf.smtp, f->conf.spool, &io, f->conf.policy, s,
+	s->smtp = smtp_server_new(f->conf.smtp, f->spool, &io, f->conf.policy, s,
 				  clock_mono_ms());
 	smtp_server_start(s->smtp, false);
 }
@@ -207,8 +209,18 @@ enum err front_open(const struct front_conf *conf, struct front **out, struct er
 	return ERR_OK;
 }
 
+void front_ready(struct front *f, struct spool *spool, struct tls_ctx *tls)
+{
+	if (!f)
+		return;
+	f->spool = spool;
+	f->tls = tls;
+}
+
 void front_drain(struct front *f)
 {
+	if (!f)
+		return;
 	listener_close(&f->listener);
 	LIST_EACH (&f->sessions, n)
 		smtp_server_drain(CONTAINER_OF(n, struct front_session, node)->smtp);
@@ -239,7 +251,7 @@ size_t front_sessions(const struct front *f)
 
 uint16_t front_port(const struct front *f)
 {
-	return listener_port(f->listener, 0);
+	return f && f->listener ? listener_port(f->listener, 0) : 0;
 }
 
 void *front_role(const struct front_session *s)

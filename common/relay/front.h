@@ -22,21 +22,21 @@ struct front_conf {
 	struct net *net;
 	const char *const *addrs;		/* to NULL; copied */
 	uint16_t default_port;
-	struct tls_ctx *tls;			/* for STARTTLS; NULL: not offered */
 	struct conn_limits *limits;		/* may be NULL */
 	const struct smtp_server_conf *smtp;	/* borrowed */
-	struct spool *spool;
 	const struct smtp_server_policy *policy; /* borrowed */
 	void *role;
 };
 
-/* Without addresses *out is NULL: nothing to listen on. */
+/* Binds, which may need privilege; without addresses *out is NULL.  Before the loop
+ * runs, front_ready() says what its sessions use.  tls is for STARTTLS. */
 enum err front_open(const struct front_conf *conf, struct front **out,
 		    struct errbuf *eb) A_MUST_USE;
-void front_drain(struct front *f);	/* stop accepting, 421 between transactions */
+void front_ready(struct front *f, struct spool *spool, struct tls_ctx *tls);	/* f may be NULL */
+void front_drain(struct front *f);	/* f may be NULL: stop accepting, 421 between transactions */
 void front_close(struct front **f);	/* ends its sessions at once; *f may be NULL */
 size_t front_sessions(const struct front *f);	/* f may be NULL */
-uint16_t front_port(const struct front *f);	/* of the first address */
+uint16_t front_port(const struct front *f);	/* of the first address; 0 if f is NULL */
 
 void *front_role(const struct front_session *s);
 void *front_session_get(const struct front_session *s);

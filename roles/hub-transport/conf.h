@@ -11,13 +11,14 @@ struct hub_conf {
 	char *certificate, *key;
 	char **nameservers;
 	unsigned connections, per_source, outbound, per_domain;
-	uint64_t min_free, max_queue;
+	uint64_t disk_low, disk_high, max_queue;
 	int64_t tarpit_ms, inactivity_ms, connection_ms;
 	unsigned submit_rcpts, message_rate;
-	int64_t track_days;
+	int64_t track_ms;
 	uint64_t track_size;
 	uint64_t cache;
 	bool require_tls;
+	const char *data_dir;		/* set by main() */
 };
 
 extern const struct conf_item hub_items[];

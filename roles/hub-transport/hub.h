@@ -6,6 +6,8 @@
 #include "common/relay/front.h"
 #include "common/relay/outbound.h"
 #include "common/relay/retry.h"
+#include "common/relay/low.h"
+#include "common/relay/rounds.h"
 #include "common/relay/rpc.h"
 #include "common/svc/metric.h"
 #include "common/svc/work.h"
@@ -33,6 +35,7 @@ struct hub {
 	struct outbound *outbound;
 	struct deliver *deliver;
 	struct edges *edges;
+	struct rounds *rounds;
 	struct smtp_server_conf smtp_submission, smtp_internal;
 	struct conn_limits *limits;
 	struct front *submission, *internal;
@@ -42,7 +45,7 @@ struct hub {
 	struct retry_conf retry;
 	struct metric_set *metrics;
 	uv_timer_t *tick;
-	bool low;			/* disk or queue over its bound */
+	struct low low;
 	struct list carries, agains;	/* carry.c */
 	size_t carried, carried_bytes;	/* messages accepted and not answered */
 };

@@ -424,6 +424,8 @@ enum err resolve_rcpt(struct replica *r, const char *address, bool relay)
 		return ERR_OK;
 	case RCPT_UNKNOWN:
 		return ERR_NOTFOUND;
+	case RCPT_AGAIN:
+		return ERR_AGAIN;
 	case RCPT_OUTSIDE:
 		break;
 	}

@@ -31,7 +31,8 @@ bool resolve_step(struct resolve *rs, unsigned budget);	/* true: done */
 struct mail *resolve_take(struct resolve *rs);
 void resolve_free(struct resolve **rs);		/* *rs may be NULL */
 
-/* An answer at RCPT TO.  OK, NOTFOUND: unknown here, DENIED: not to be relayed. */
+/* An answer at RCPT TO.  OK, NOTFOUND: unknown here, DENIED: not to be relayed,
+ * AGAIN: cannot tell now. */
 enum err resolve_rcpt(struct replica *r, const char *address, bool relay) A_MUST_USE;
 
 /* May this authenticated user send as `address`? */

@@ -240,8 +240,11 @@ static void on_rcpt(void *ctx, struct smtp_server *s, const struct smtp_rcpt *in
 	case ERR_NOTFOUND:
 		smtp_server_answer(s, 550, "5.1.1", "User unknown");
 		return;
-	default:
+	case ERR_DENIED:
 		smtp_server_answer(s, 550, "5.7.1", "Unable to relay");
+		return;
+	default:
+		smtp_server_answer(s, 451, "4.3.0", "Try again later");
 		return;
 	}
 	r = mail_add(u->mail, address);
