@@ -398,6 +398,6 @@ void imap_reader_want_line(struct imap_reader *r)
 
 void imap_reader_wipe(struct imap_reader *r)
 {
-	if (r->text.len > 0)
-		explicit_bzero(r->text.data, r->text.len);
+	if (r->text.mem)		/* also what was cut off its end */
+		explicit_bzero(r->text.mem, r->text.cap);
 }
