@@ -1,0 +1,71 @@
+/* Private to verb_fetch*.c: one FETCH at work. */
+#ifndef CAS_IMAP_FETCH_H
+#define CAS_IMAP_FETCH_H
+
+#include "common/imap/fetch.h"
+#include "common/mime/map.h"
+#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/row_queue.h"
+
+#define FETCH_SLICE (256u << 10)	/* of content asked for at a time: a store's chunk */
+#define FETCH_PART  (1u << 20)		/* of a header read for HEADER.FIELDS */
+
+/* What is being done with the row in hand. */
+enum fetch_phase {
+	FETCH_NEXT,		/* take a row */
+	FETCH_OPEN,		/* say its items, then its sections */
+	FETCH_SECTION,		/* begin section r->section */
+	FETCH_CONTENT		/* bytes [pos, end) go to the sink */
+};
+
+enum fetch_sink {
+	SINK_LITERAL,		/* to the client */
+	SINK_HEADER,		/* into part, for HEADER.FIELDS */
+	SINK_MAP,		/* the store had no map (it was too large for a row) */
+	SINK_SEEN		/* nowhere: only to set \Seen */
+};
+
+struct fetch_run {
+	struct imap_fetch f;
+	bool uid;
+	bool marks_seen;
+	unsigned columns;
+	struct view_todo todo;
+	enum err err;			/* of the rows: the command ends with it */
+
+	struct row_queue rows;
+
+	enum fetch_phase phase;
+	const struct store_row *row;
+	uint32_t seq;
+	unsigned flags;			/* of the row, as they are by now */
+	uint64_t modseq;
+	bool marked;			/* \Seen was set by us */
+	bool said;			/* something of this row was sent */
+	bool any;			/* an item stands behind the parenthesis */
+	size_t section;
+	struct mime_view map;
+	bool has_map;
+	struct buf blob;		/* behind map, if we made it */
+	struct mime_map *mapper;
+	struct buf head;		/* of the answer, until it is sure to be said */
+
+	enum fetch_sink sink;
+	struct api_call *content;
+	uint64_t pos, end;
+	struct buf slice;
+	size_t asked;
+	bool literal_open;
+	enum err content_err;
+	struct buf part;
+};
+
+/* verb_fetch_body.c: FETCH_SECTION and FETCH_CONTENT. */
+enum next fetch_section(struct imap_session *s);
+enum next fetch_content(struct imap_session *s);
+enum next fetch_need_map(struct imap_session *s);	/* read the message to make one */
+/* Say r->head, once nothing can go wrong before the first literal. */
+void fetch_say_head(struct imap_session *s);
+void fetch_put(struct imap_session *s, enum err e);	/* the result of writing to head */
+void fetch_item(struct imap_session *s);		/* a space before all but the first */
+#endif

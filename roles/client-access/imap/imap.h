@@ -1,0 +1,226 @@
+/* Private to roles/client-access/imap. */
+#ifndef CAS_IMAP_H
+#define CAS_IMAP_H
+
+#include "common/api/store.h"
+#include "common/auth/sasl.h"
+#include "common/base/buf.h"
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "common/imap/command.h"
+#include "common/imap/flags.h"
+#include "common/imap/seqset.h"
+#include "roles/client-access/cas.h"
+#include "roles/client-access/front.h"
+#include "roles/client-access/imap/uid_map.h"
+#include "roles/client-access/watch.h"
+
+/* Bits, so that a verb can say in which states it is legal. */
+enum imap_state { IN_NOAUTH = 1, IN_AUTH = 2, IN_SELECTED = 4 };
+#define IN_USER (IN_AUTH | IN_SELECTED)
+#define IN_ANY	(IN_NOAUTH | IN_USER)
+
+/* What a step tells the pump. */
+enum next {
+	NEXT_MORE,	/* s->step is set, run it */
+	NEXT_WAIT,	/* parked: input, a reply, or room for output will pump again */
+	NEXT_DONE	/* the conversation is over */
+};
+
+enum step { STEP_READ, STEP_RUN, STEP_WORK, STEP_SYNC, STEP_REPLY, STEP_BYE };
+
+struct imap_session;
+typedef enum next imap_work_fn(struct imap_session *s);
+/* Told which folder a path names; e is set when f is NULL. */
+typedef enum next folder_then_fn(struct imap_session *s, enum err e,
+				 const struct store_folder *f);
+
+/* The folder a session has selected, as the client knows it. */
+struct imap_view {
+	uint64_t fid, epoch;
+	uint32_t uidvalidity, uidnext;
+	uint32_t recent_above;		/* UIDs above are \Recent; up to recent_last */
+	uint32_t recent_last;
+	uint64_t cn;			/* changes above are not known here */
+	uint64_t highestmodseq;
+	bool read_only;
+	struct uid_map *map;
+	char *path;
+	struct watch_seat seat;
+	bool dirty;			/* the store has hinted at something */
+	bool retry;			/* asking what it was has failed */
+};
+
+/* What a session changed itself and has told its client already, so that the
+ * change feed need not say it again.  When it is full the client is told twice. */
+#define IMAP_OWN 64
+struct imap_own {
+	struct { uint32_t first, last; uint64_t modseq; } r[IMAP_OWN];
+	size_t n;
+};
+
+struct imap_sync;
+
+struct imap_session {
+	unsigned magic;
+#define IMAP_SESSION_MAGIC 0x1a9b5e55u
+	struct cas *cas;
+	struct front_io io;
+	struct log_ctx log;
+	struct addr peer;
+	bool tls;
+
+	enum imap_state state;
+	enum step step;
+	struct imap_reader reader;
+	struct buf in;			/* received and not used yet */
+	struct span cur;		/* the bytes being read: in, or the caller's */
+	bool cur_borrowed, paused;
+	struct buf out;			/* said and not handed to io yet */
+	bool broken;			/* output beyond its limit: hang up */
+
+	const struct imap_verb *verb;	/* that is being run */
+	imap_work_fn *work;		/* STEP_WORK */
+	imap_work_fn *on_line;		/* a raw line came: reader.data */
+	void *run;			/* the verb's own, in the command's arena */
+	void (*run_free)(struct imap_session *s);	/* what the arena does not hold */
+	struct buf reply;		/* "OK Done." */
+	size_t held;			/* bytes of rows said, granted when there is room */
+	unsigned bad_commands;		/* in a row, before login */
+
+	struct api_call *call;		/* the one store call in flight */
+	folder_then_fn *find_then;
+	struct login_call *login_call;
+	struct sasl *sasl;
+	struct login_result who;
+	struct store_at at;		/* valid during a command of IN_USER */
+	struct imap_view view;		/* valid in IN_SELECTED */
+	struct imap_own own;
+	struct imap_sync *sync;
+	bool condstore;			/* the client knows MODSEQ */
+	bool idling;
+	uint64_t n_commands;
+};
+
+enum verb_flags {
+	VERB_SECRET = 1,	/* arguments never reach a log, and are wiped */
+	VERB_UID = 2,		/* also as UID ... */
+	VERB_NO_EXPUNGE = 4,	/* without UID: numbers must not move (RFC 3501 7.4.1) */
+	VERB_SYNC = 8,		/* always looks for changes, hint or not */
+	VERB_STORE = 16,	/* needs the mailbox's server */
+	VERB_WRITE = 32,	/* refused in a folder opened by EXAMINE */
+	VERB_ONLY_UID = 64
+};
+
+struct imap_verb {
+	const char *name;
+	imap_work_fn *run;		/* arguments in s->reader.cmd.args, at a space */
+	unsigned states;		/* IN_* where it is legal */
+	unsigned flags;
+	const char *capability;		/* said in CAPABILITY because of this verb */
+};
+
+const struct imap_verb *imap_verb_find(struct span name);
+void imap_put_capabilities(struct imap_session *s);	/* "IMAP4rev1 IDLE ..." */
+/* May a password cross this connection as it is? */
+bool imap_plain_is_fine(const struct imap_session *s);
+/* exporter: where conf may point to afterwards. */
+void imap_sasl_conf(struct imap_session *s, struct sasl_conf *conf, uint8_t exporter[32]);
+
+/* ---- session.c ------------------------------------------------------------ */
+
+/* Run steps until one parks.  The last thing its caller does: s may be gone. */
+void imap_pump(struct imap_session *s);
+/* End the command with this reply, "OK ...", "NO ...", "BAD ..."; from a verb or
+ * from a callback (which then pumps). */
+enum next imap_finish(struct imap_session *s, const char *fmt, ...) A_PRINTF(2, 3);
+enum next imap_bad(struct imap_session *s);	/* BAD with what the lexer says */
+enum next imap_fail(struct imap_session *s, enum err e);	/* NO as the table has it */
+/* Go to work: now if NEXT_MORE is returned to the pump. */
+enum next imap_work(struct imap_session *s, imap_work_fn *fn);
+/* Park until a callback sets another step and pumps. */
+enum next imap_await(struct imap_session *s);
+/* First thing in a callback: s->call was answered. */
+void imap_call_done(struct imap_session *s);
+/* Rows were said: so many bytes of them.  The store may send more once the output
+ * has room; until then a verb awaits by imap_await_rows(). */
+void imap_grant(struct imap_session *s, size_t bytes);
+enum next imap_await_rows(struct imap_session *s);
+const char *imap_err_reply(enum err e);
+void imap_bye(struct imap_session *s, const char *text);	/* untagged, then hang up; pumps */
+
+/* ---- output: all go into s->out; too much breaks the session ---------------- */
+
+void out_str(struct imap_session *s, const char *text);
+void out_add(struct imap_session *s, const void *p, size_t n);
+void out_fmt(struct imap_session *s, const char *fmt, ...) A_PRINTF(2, 3);
+void out_done(struct imap_session *s, enum err e);	/* the result of an imap_write_ */
+void out_flush(struct imap_session *s);
+bool out_full(struct imap_session *s);			/* flushes first */
+enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t uid,
+			unsigned store_flags, const struct span *keywords, size_t n)
+	A_MUST_USE;
+void out_flags(struct imap_session *s, uint32_t uid, unsigned store_flags,
+	       const struct span *keywords, size_t n);	/* "FLAGS (\Seen)" */
+
+/* ---- between the store's words and the client's ------------------------------- */
+
+unsigned flags_to_store(const struct imap_flags *f);
+unsigned flag_to_store(unsigned imap_flag);		/* one; 0 for \Recent */
+unsigned word_to_store(struct span keyword);		/* $Forwarded, $MDNSent; else 0 */
+/* NULL-terminated, in the arena; NULL if there are none. */
+const char *const *keywords_to_store(struct arena *a, const struct imap_flags *f);
+/* A set as the client wrote it (numbers or UIDs) as UID ranges of the view, in
+ * the arena.  False: a number is beyond the folder; the command is BAD. */
+bool view_ranges(struct imap_session *s, struct imap_seqset *set, bool uid,
+		 struct uid_ranges *out);
+/* Ranges to work off piece by piece; the list is the command's own. */
+struct view_todo {
+	struct uid_range *r;
+	size_t n;
+};
+void view_todo(struct imap_session *s, struct view_todo *t, struct uid_ranges uids);
+/* Cut ranges off the front, at most max, that hold at most `most` messages of the
+ * view; the number of ranges in out, 0 when nothing is left. */
+size_t view_cut(struct imap_session *s, struct view_todo *t, struct uid_range *out,
+		size_t max, uint32_t most);
+/* Look a folder up by path, then then(). */
+enum next folder_find(struct imap_session *s, const char *path, folder_then_fn *then);
+
+/* ---- view.c -------------------------------------------------------------------- */
+
+void view_close(struct imap_session *s);	/* leave IN_SELECTED */
+void view_open(struct imap_session *s, const struct store_folder *f,
+	       const struct store_selected *sel, bool read_only);
+void view_share(struct imap_session *s);	/* after the map changed */
+void view_remove(struct imap_session *s, uint32_t uid);
+void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq);
+bool own_knows(const struct imap_own *o, uint32_t uid, uint64_t modseq);
+
+/* ---- sync.c -------------------------------------------------------------------- */
+
+/* Learn what changed and tell the client.  Runs as STEP_WORK or STEP_SYNC; ends
+ * by then(). */
+enum next sync_start(struct imap_session *s, imap_work_fn *then);
+void sync_free(struct imap_session *s);
+/* Say EXPUNGE for these UIDs, high to low, then then(). */
+enum next sync_gone(struct imap_session *s, struct uid_ranges gone, imap_work_fn *then);
+
+/* ---- verbs ----------------------------------------------------------------------- */
+
+imap_work_fn verb_capability, verb_noop, verb_logout, verb_id, verb_enable, verb_namespace;
+imap_work_fn verb_starttls, verb_login, verb_authenticate;
+imap_work_fn verb_select, verb_examine, verb_check, verb_close, verb_unselect;
+imap_work_fn verb_create, verb_delete, verb_rename, verb_subscribe, verb_unsubscribe;
+imap_work_fn verb_list, verb_lsub, verb_status;
+imap_work_fn verb_append, verb_idle;
+imap_work_fn verb_fetch, verb_store, verb_copy, verb_move, verb_expunge, verb_search;
+
+/* A hint came while the client idles; pumps. */
+void idle_news(struct imap_session *s);
+
+/* The reader met the message of an APPEND; pieces of it; the command's end. */
+enum next append_begin(struct imap_session *s);
+size_t append_room(struct imap_session *s);	/* bytes it would take now */
+void append_data(struct imap_session *s, struct span piece);
+#endif

@@ -1,0 +1,141 @@
+/* What a session says, and the words of the store in the client's. */
+#include "roles/client-access/imap/imap.h"
+
+#include "common/imap/write.h"
+#include <stdarg.h>
+#include <string.h>
+
+#define FLUSH_AT (32u << 10)
+
+void out_done(struct imap_session *s, enum err e)
+{
+	if (e)
+		s->broken = true;
+	else if (s->out.len >= FLUSH_AT)
+		out_flush(s);
+}
+
+void out_add(struct imap_session *s, const void *p, size_t n)
+{
+	out_done(s, buf_add(&s->out, p, n));
+}
+
+void out_str(struct imap_session *s, const char *text)
+{
+	out_add(s, text, strlen(text));
+}
+
+void out_fmt(struct imap_session *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	out_done(s, buf_addv(&s->out, fmt, ap));
+	va_end(ap);
+}
+
+void out_flush(struct imap_session *s)
+{
+	if (s->out.len == 0)
+		return;
+	s->io.send(s->io.ctx, s->out.data, s->out.len);
+	buf_clear(&s->out);
+	buf_release(&s->out);
+}
+
+bool out_full(struct imap_session *s)
+{
+	out_flush(s);
+	return s->io.is_full(s->io.ctx);
+}
+
+/* ---- flags ------------------------------------------------------------------- */
+
+static const struct {
+	unsigned imap, store;
+} flag_pairs[] = {
+	{ IMAP_SEEN, FLAG_SEEN },	{ IMAP_ANSWERED, FLAG_ANSWERED },
+	{ IMAP_FLAGGED, FLAG_FLAGGED }, { IMAP_DELETED, FLAG_DELETED },
+	{ IMAP_DRAFT, FLAG_DRAFT },
+};
+
+/* Keywords for the client, flags in the store (RFC 5788's registry). */
+static const struct {
+	const char *name;
+	unsigned store;
+} flag_words[] = {
+	{ "$Forwarded", FLAG_FORWARDED },
+	{ "$MDNSent", FLAG_MDNSENT },
+};
+
+unsigned flag_to_store(unsigned imap_flag)
+{
+	for (size_t i = 0; i < N_ELEMS(flag_pairs); i++)
+		if (flag_pairs[i].imap == imap_flag)
+			return flag_pairs[i].store;
+	return 0;
+}
+
+unsigned word_to_store(struct span keyword)
+{
+	for (size_t i = 0; i < N_ELEMS(flag_words); i++)
+		if (span_is(keyword, flag_words[i].name))
+			return flag_words[i].store;
+	return 0;
+}
+
+unsigned flags_to_store(const struct imap_flags *f)
+{
+	unsigned out = 0;
+
+	for (size_t i = 0; i < N_ELEMS(flag_pairs); i++)
+		if (f->system & flag_pairs[i].imap)
+			out |= flag_pairs[i].store;
+	for (size_t i = 0; i < f->n_keywords; i++)
+		out |= word_to_store(f->keywords[i]);
+	return out;
+}
+
+const char *const *keywords_to_store(struct arena *a, const struct imap_flags *f)
+{
+	const char **list;
+	size_t n = 0;
+
+	if (f->n_keywords == 0)
+		return NULL;
+	list = arena_alloc(a, (f->n_keywords + 1) * sizeof(*list));
+	for (size_t i = 0; i < f->n_keywords; i++)
+		if (word_to_store(f->keywords[i]) == 0)
+			list[n++] = arena_strn(a, f->keywords[i].p, f->keywords[i].n);
+	return n ? list : NULL;
+}
+
+static bool is_recent(const struct imap_session *s, uint32_t uid)
+{
+	return uid > s->view.recent_above && uid <= s->view.recent_last;
+}
+
+enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t uid,
+			unsigned store_flags, const struct span *keywords, size_t n)
+{
+	struct span words[ROW_MAX_KEYWORDS + N_ELEMS(flag_words)];
+	unsigned bits = is_recent(s, uid) ? IMAP_RECENT : 0;
+	size_t n_words = 0;
+	enum err e = buf_adds(out, "FLAGS ");
+
+	for (size_t i = 0; i < N_ELEMS(flag_pairs); i++)
+		if (store_flags & flag_pairs[i].store)
+			bits |= flag_pairs[i].imap;
+	for (size_t i = 0; i < N_ELEMS(flag_words); i++)
+		if (store_flags & flag_words[i].store)
+			words[n_words++] = span_of(flag_words[i].name);
+	for (size_t i = 0; i < n && i < ROW_MAX_KEYWORDS; i++)
+		words[n_words++] = keywords[i];
+	return e ? e : imap_write_flags(out, bits, words, n_words);
+}
+
+void out_flags(struct imap_session *s, uint32_t uid, unsigned store_flags,
+	       const struct span *keywords, size_t n)
+{
+	out_done(s, imap_put_flags(s, &s->out, uid, store_flags, keywords, n));
+}

@@ -1,0 +1,24 @@
+#ifndef CAS_IMAP_ROW_QUEUE_H
+#define CAS_IMAP_ROW_QUEUE_H
+/*
+ * row_queue - rows of the store, copied, waiting for their turn
+ *
+ * Its size is bounded by the store's window: bytes are acknowledged when a chunk
+ * was used up, not when it came.
+ */
+#include "common/api/store.h"
+
+struct row_chunk;
+
+struct row_queue {
+	struct row_chunk *first, **last;
+	size_t at;			/* in first */
+};
+
+void row_queue_init(struct row_queue *q);
+void row_queue_fini(struct row_queue *q);
+void row_queue_add(struct row_queue *q, const struct store_row *rows, size_t n, size_t bytes);
+/* The next row, valid until the call after it; NULL: empty.  *used: bytes of
+ * chunks that are used up now, for api_grant(). */
+const struct store_row *row_queue_next(struct row_queue *q, size_t *used);
+#endif

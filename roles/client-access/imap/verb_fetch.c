@@ -1,0 +1,279 @@
+/*
+ * FETCH and UID FETCH.
+ *
+ * Rows are asked for some hundred messages at a time and wait, copied, until the
+ * output has room; message content is asked for in slices of 256 KiB, each only
+ * when the client has taken what came before.  So a slow client holds a window
+ * of rows and one slice here, and nothing in the store.
+ */
+#include "roles/client-access/imap/fetch.h"
+
+#include "common/imap/date.h"
+#include <stdlib.h>
+
+#define RANGES_AT_ONCE 500
+#define ROWS_AT_ONCE   1000
+#define MAPS_AT_ONCE   250	/* rows with a map are larger */
+
+static imap_work_fn fetch_work;
+
+/* ---- rows ---------------------------------------------------------------------- */
+
+static void drop(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	api_cancel(&r->content);
+	row_queue_fini(&r->rows);
+	mime_map_free(&r->mapper);
+	buf_fini(&r->blob);
+	buf_fini(&r->head);
+	buf_fini(&r->slice);
+	buf_fini(&r->part);
+}
+
+static void on_rows(void *ctx, const struct store_row *rows, size_t n, size_t bytes)
+{
+	struct imap_session *s = ctx;
+	struct fetch_run *r = s->run;
+
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	row_queue_add(&r->rows, rows, n, bytes);
+	imap_pump(s);
+}
+
+static void rows_done(void *ctx, enum err e, uint64_t highestmodseq, struct uid_ranges vanished)
+{
+	struct imap_session *s = ctx;
+	struct fetch_run *r = s->run;
+
+	(void)highestmodseq;
+	(void)vanished;
+	imap_call_done(s);
+	r->err = e;
+	imap_pump(s);
+}
+
+static bool ask_rows(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+	struct uid_range *ranges = xcalloc(RANGES_AT_ONCE, sizeof(*ranges));
+	struct store_fetch f = {
+		.fid = s->view.fid, .columns = r->columns,
+		.changed_since = r->f.has_changed_since ? r->f.changed_since : 0,
+	};
+
+	f.uids.r = ranges;
+	f.uids.n = view_cut(s, &r->todo, ranges, RANGES_AT_ONCE,
+			    r->columns & COL_MAP ? MAPS_AT_ONCE : ROWS_AT_ONCE);
+	if (f.uids.n > 0)
+		s->call = store_fetch(&s->at, &f, on_rows, rows_done, s);
+	free(ranges);
+	return f.uids.n > 0;
+}
+
+/* ---- one row --------------------------------------------------------------------- */
+
+void fetch_put(struct imap_session *s, enum err e)
+{
+	if (e)
+		s->broken = true;
+}
+
+static void put_span(struct imap_session *s, struct fetch_run *r, const char *name,
+		     struct span text)
+{
+	fetch_item(s);
+	fetch_put(s, buf_adds(&r->head, name));
+	fetch_put(s, buf_add(&r->head, text.p, text.n));
+}
+
+void fetch_item(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	if (r->any)
+		fetch_put(s, buf_addc(&r->head, ' '));
+	r->any = true;
+}
+
+/* Items that do not change while the row is in hand. */
+static void put_items(struct imap_session *s, struct fetch_run *r)
+{
+	const struct store_row *row = r->row;
+	const unsigned items = r->f.items;
+
+	fetch_put(s, buf_addf(&r->head, "* %u FETCH (", r->seq));
+	if (r->uid || (items & IMAP_FETCH_UID)) {
+		fetch_item(s);
+		fetch_put(s, buf_addf(&r->head, "UID %u", row->uid));
+	}
+	if (items & IMAP_FETCH_INTERNALDATE) {
+		fetch_item(s);
+		fetch_put(s, buf_adds(&r->head, "INTERNALDATE "));
+		fetch_put(s, imap_write_date_time(&r->head, row->internal_ms / 1000));
+	}
+	if (items & IMAP_FETCH_SIZE) {
+		fetch_item(s);
+		fetch_put(s, buf_addf(&r->head, "RFC822.SIZE %llu",
+				      (unsigned long long)row->size));
+	}
+	if (items & IMAP_FETCH_ENVELOPE)
+		put_span(s, r, "ENVELOPE ", r->map.envelope);
+	if (items & IMAP_FETCH_BODY)
+		put_span(s, r, "BODY ", r->map.body);
+	if (items & IMAP_FETCH_BODYSTRUCTURE)
+		put_span(s, r, "BODYSTRUCTURE ", r->map.bodystructure);
+}
+
+void fetch_say_head(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	out_add(s, r->head.data, r->head.len);
+	buf_clear(&r->head);
+	r->said = true;
+}
+
+static void put_flags(struct imap_session *s, struct fetch_run *r)
+{
+	/* Flags that FETCH itself changed are told unasked. */
+	if ((r->f.items & IMAP_FETCH_FLAGS) || r->marked) {
+		fetch_item(s);
+		fetch_put(s, imap_put_flags(s, &r->head, r->row->uid, r->flags,
+					    r->row->keywords, r->row->n_keywords));
+	}
+	if ((r->f.items & IMAP_FETCH_MODSEQ) || (r->marked && s->condstore)) {
+		fetch_item(s);
+		fetch_put(s, buf_addf(&r->head, "MODSEQ (%llu)",
+				      (unsigned long long)r->modseq));
+	}
+}
+
+static enum next row_open(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	if (!r->has_map && (r->columns & COL_MAP) && r->row->map.n > 0)
+		r->has_map = mime_map_decode(r->row->map, &r->map, NULL) == ERR_OK;
+	if (!r->has_map && (r->columns & COL_MAP))
+		return fetch_need_map(s);
+	put_items(s, r);
+	r->section = 0;
+	r->phase = FETCH_SECTION;
+	return NEXT_MORE;
+}
+
+static enum next row_close(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	put_flags(s, r);
+	fetch_put(s, buf_adds(&r->head, ")\r\n"));
+	fetch_say_head(s);
+	r->phase = FETCH_NEXT;
+	return NEXT_MORE;
+}
+
+/* Take the next row into hand. */
+static enum next row_next(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	size_t used;
+
+	if (out_full(s))
+		return NEXT_WAIT;
+	r->row = row_queue_next(&r->rows, &used);
+	if (used > 0 && s->call)
+		api_grant(s->call, used);
+	if (r->row == NULL) {
+		if (s->call)
+			return NEXT_WAIT;
+		if (r->err)
+			return imap_fail(s, r->err);
+		return ask_rows(s) ? NEXT_WAIT : imap_finish(s, "OK Done.");
+	}
+	r->seq = uid_map_seq(s->view.map, r->row->uid);
+	if (r->seq == 0)
+		return NEXT_MORE;
+	r->flags = r->row->flags;
+	r->modseq = r->row->modseq;
+	r->marked = r->said = r->any = r->has_map = r->literal_open = false;
+	buf_clear(&r->head);
+	r->phase = FETCH_OPEN;
+	return NEXT_MORE;
+}
+
+static enum next fetch_work(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+	enum next n = NEXT_MORE;
+
+	while (n == NEXT_MORE && s->step == STEP_WORK && !s->broken) {
+		switch (r->phase) {
+		case FETCH_NEXT:
+			n = row_next(s);
+			break;
+		case FETCH_OPEN:
+			n = row_open(s);
+			break;
+		case FETCH_SECTION:
+			n = r->section < r->f.n_sections ? fetch_section(s) : row_close(s);
+			break;
+		case FETCH_CONTENT:
+			n = fetch_content(s);
+			break;
+		}
+	}
+	return n;
+}
+
+/* ---- the command -------------------------------------------------------------------- */
+
+static unsigned columns(const struct fetch_run *r)
+{
+	const struct imap_fetch *f = &r->f;
+	unsigned c = 0;
+
+	if ((f->items & (IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ)) || r->marks_seen)
+		c |= COL_FLAGS | COL_KEYWORDS | COL_MODSEQ;
+	if (f->items & IMAP_FETCH_INTERNALDATE)
+		c |= COL_DATE;
+	if ((f->items & IMAP_FETCH_SIZE) || f->n_sections > 0)
+		c |= COL_SIZE;
+	if (f->items & (IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE))
+		c |= COL_MAP;
+	for (size_t i = 0; i < f->n_sections; i++)
+		if (f->sections[i].n_part > 0 || f->sections[i].text != IMAP_TEXT_ALL)
+			c |= COL_MAP;
+	return c;
+}
+
+enum next verb_fetch(struct imap_session *s)
+{
+	struct imap_lex *l = &s->reader.cmd.args;
+	struct fetch_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+	struct uid_ranges uids;
+	struct imap_seqset set;
+
+	if (!imap_lex_sp(l) || !imap_lex_seqset(l, &set) || !imap_lex_sp(l) ||
+	    !imap_lex_fetch(l, &r->f))
+		return imap_bad(s);
+	r->uid = s->reader.cmd.uid;
+	if (!view_ranges(s, &set, r->uid, &uids))
+		return imap_finish(s, "BAD No such message.");
+	view_todo(s, &r->todo, uids);
+	if (r->f.items & IMAP_FETCH_MODSEQ)
+		s->condstore = true;
+	r->marks_seen = imap_fetch_marks_seen(&r->f) && !s->view.read_only;
+	r->columns = columns(r);
+	row_queue_init(&r->rows);
+	buf_init(&r->blob, MIME_MAP_MAX);
+	buf_init(&r->head, 3 * MIME_MAP_MAX + (1 << 20));
+	buf_init(&r->slice, FETCH_SLICE);
+	buf_init(&r->part, FETCH_PART);
+	s->run = r;
+	s->run_free = drop;
+	return imap_work(s, fetch_work);
+}

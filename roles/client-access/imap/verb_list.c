@@ -1,0 +1,268 @@
+/* LIST with its extensions, LSUB, STATUS. */
+#include "roles/client-access/imap/imap.h"
+
+#include "common/imap/list.h"
+#include "common/imap/status.h"
+#include "common/imap/write.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct list_run {
+	struct imap_list args;
+	struct imap_pattern *patterns[IMAP_MAX_PATTERNS];
+	bool lsub;
+};
+
+/* ---- STATUS ---------------------------------------------------------------------- */
+
+static void put_status(struct imap_session *s, const struct store_folder *f, unsigned items)
+{
+	const struct {
+		const char *name;
+		unsigned bit;
+		uint64_t value;
+	} all[] = {
+		{ "MESSAGES", IMAP_STATUS_MESSAGES, f->total },
+		{ "RECENT", IMAP_STATUS_RECENT,
+		  f->uidnext > f->recent_uid + 1 ? f->uidnext - f->recent_uid - 1 : 0 },
+		{ "UIDNEXT", IMAP_STATUS_UIDNEXT, f->uidnext },
+		{ "UIDVALIDITY", IMAP_STATUS_UIDVALIDITY, f->uidvalidity },
+		{ "UNSEEN", IMAP_STATUS_UNSEEN, f->unread },
+		{ "HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ, f->highestmodseq },
+		{ "SIZE", IMAP_STATUS_SIZE, f->size },
+	};
+	const char *sep = "";
+
+	out_str(s, "* STATUS ");
+	out_done(s, imap_write_mailbox(&s->out, f->path));
+	out_str(s, " (");
+	for (size_t i = 0; i < N_ELEMS(all); i++) {
+		uint64_t v = all[i].value;
+
+		if ((items & all[i].bit) == 0)
+			continue;
+		/* Between the last claim and the end there may be gaps. */
+		if (all[i].bit == IMAP_STATUS_RECENT && v > f->total)
+			v = f->total;
+		out_fmt(s, "%s%s %llu", sep, all[i].name, (unsigned long long)v);
+		sep = " ";
+	}
+	out_str(s, ")\r\n");
+	if (items & IMAP_STATUS_HIGHESTMODSEQ)
+		s->condstore = true;		/* RFC 7162 3.1: an enabling command */
+}
+
+static enum next status_found(struct imap_session *s, enum err e, const struct store_folder *f)
+{
+	unsigned *items = s->run;
+
+	if (e)
+		return imap_fail(s, e);
+	put_status(s, f, *items);
+	return imap_finish(s, "OK Done.");
+}
+
+enum next verb_status(struct imap_session *s)
+{
+	struct imap_lex *l = &s->reader.cmd.args;
+	unsigned *items = arena_alloc(&s->reader.arena, sizeof(*items));
+	char *name;
+
+	if (!imap_lex_sp(l) || !imap_lex_mailbox(l, &name) || !imap_lex_sp(l) ||
+	    !imap_lex_status(l, items) || !imap_lex_end(l))
+		return imap_bad(s);
+	s->run = items;
+	return folder_find(s, name, status_found);
+}
+
+/* ---- LIST ------------------------------------------------------------------------- */
+
+static const struct {
+	const char *role, *use;		/* RFC 6154 */
+} uses[] = {
+	{ "all", "\\All" },	  { "archive", "\\Archive" }, { "drafts", "\\Drafts" },
+	{ "flagged", "\\Flagged" }, { "junk", "\\Junk" },	  { "sent", "\\Sent" },
+	{ "trash", "\\Trash" },
+};
+
+static const char *use_of(const struct store_folder *f)
+{
+	for (size_t i = 0; f->role && i < N_ELEMS(uses); i++)
+		if (strcmp(f->role, uses[i].role) == 0)
+			return uses[i].use;
+	return NULL;
+}
+
+/* Calendars and the like are not for mail clients. */
+static bool is_mail(const struct store_folder *f)
+{
+	return f->container_class == NULL || *f->container_class == '\0' ||
+	       strncmp(f->container_class, "IPF.Note", 8) == 0;
+}
+
+static bool matches(const struct list_run *r, const char *path)
+{
+	for (size_t i = 0; i < r->args.n_patterns; i++)
+		if (imap_pattern_match(r->patterns[i], path))
+			return true;
+	return false;
+}
+
+static bool is_below(const char *path, const char *parent)
+{
+	size_t n = strlen(parent);
+
+	return strncmp(path, parent, n) == 0 && path[n] == '/';
+}
+
+static bool subscribed_below(const struct store_folders *all, const char *parent)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->f[i].subscribed && is_below(all->f[i].path, parent))
+			return true;
+	for (size_t i = 0; i < all->n_gone; i++)
+		if (is_below(all->gone_subscribed[i], parent))
+			return true;
+	return false;
+}
+
+static void put_name(struct imap_session *s, const char *path)
+{
+	out_str(s, ") \"/\" ");
+	out_done(s, imap_write_mailbox(&s->out, path));
+}
+
+static void put_attr(struct imap_session *s, bool *any, const char *attr)
+{
+	out_fmt(s, "%s%s", *any ? " " : "", attr);
+	*any = true;
+}
+
+static void put_folder(struct imap_session *s, const struct list_run *r,
+		       const struct store_folder *f, bool child_info)
+{
+	const struct imap_list *a = &r->args;
+	bool any = false;
+
+	out_fmt(s, "* %s (", r->lsub ? "LSUB" : "LIST");
+	put_attr(s, &any, f->has_children ? "\\HasChildren" : "\\HasNoChildren");
+	if (use_of(f))
+		put_attr(s, &any, use_of(f));
+	if (f->subscribed &&
+	    ((a->select & IMAP_SELECT_SUBSCRIBED) || (a->returns & IMAP_LIST_SUBSCRIBED)))
+		put_attr(s, &any, "\\Subscribed");
+	put_name(s, f->path);
+	out_str(s, child_info ? " (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n" : "\r\n");
+	if (a->returns & IMAP_LIST_STATUS)
+		put_status(s, f, a->status);
+}
+
+/* A folder that exists: does it belong to the answer? */
+static void list_folder(struct imap_session *s, const struct list_run *r,
+			const struct store_folders *all, const struct store_folder *f)
+{
+	const unsigned select = r->args.select;
+	bool selected = true, below = false;
+
+	if (!is_mail(f) || !matches(r, f->path))
+		return;
+	if (select & IMAP_SELECT_SUBSCRIBED)
+		selected = f->subscribed;
+	if (select & IMAP_SELECT_SPECIAL_USE)
+		selected = selected && use_of(f) != NULL;
+	if (select & IMAP_SELECT_RECURSIVEMATCH)
+		below = subscribed_below(all, f->path);
+	if (selected || below)
+		put_folder(s, r, f, below);
+}
+
+/* Subscribed, and not there any more. */
+static void list_gone(struct imap_session *s, const struct list_run *r, const char *path)
+{
+	if ((r->args.select & IMAP_SELECT_SUBSCRIBED) == 0 || !matches(r, path) ||
+	    (r->args.select & IMAP_SELECT_SPECIAL_USE))
+		return;
+	out_fmt(s, "* %s (%s", r->lsub ? "LSUB" : "LIST",
+		r->lsub ? "\\Noselect" : "\\NonExistent \\Subscribed");
+	put_name(s, path);
+	out_str(s, "\r\n");
+}
+
+/* RFC 3501 6.3.9: LSUB "" "%" also names, as \Noselect, a parent that is not
+ * subscribed itself but has children that are. */
+static void lsub_parents(struct imap_session *s, const struct list_run *r,
+			 const struct store_folders *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const struct store_folder *f = &all->f[i];
+
+		if (f->subscribed || !is_mail(f) || !matches(r, f->path) ||
+		    !subscribed_below(all, f->path))
+			continue;
+		out_str(s, "* LSUB (\\Noselect");
+		put_name(s, f->path);
+		out_str(s, "\r\n");
+	}
+}
+
+static bool ends_with_percent(const struct list_run *r)
+{
+	const char *p = r->args.patterns[0];
+	size_t n = strlen(p);
+
+	return n > 0 && p[n - 1] == '%';
+}
+
+static void listed(void *ctx, enum err e, const struct store_folders *all)
+{
+	struct imap_session *s = ctx;
+	struct list_run *r = s->run;
+
+	imap_call_done(s);
+	if (e) {
+		imap_fail(s, e);
+		imap_pump(s);
+		return;
+	}
+	for (size_t i = 0; i < all->n; i++)
+		list_folder(s, r, all, &all->f[i]);
+	for (size_t i = 0; i < all->n_gone; i++)
+		list_gone(s, r, all->gone_subscribed[i]);
+	if (r->lsub && ends_with_percent(r))
+		lsub_parents(s, r, all);
+	imap_finish(s, "OK Done.");
+	imap_pump(s);
+}
+
+static enum next start(struct imap_session *s, bool lsub)
+{
+	struct imap_lex *l = &s->reader.cmd.args;
+	struct list_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+
+	if (!imap_lex_sp(l) || !imap_lex_list(l, !lsub, &r->args))
+		return imap_bad(s);
+	if (!r->args.extended && !lsub && *r->args.patterns[0] == '\0') {
+		out_str(s, "* LIST (\\Noselect) \"/\" \"\"\r\n");	/* what delimits? */
+		return imap_finish(s, "OK Done.");
+	}
+	for (size_t i = 0; i < r->args.n_patterns; i++)
+		if (imap_pattern_make(&s->reader.arena, r->args.reference,
+				      r->args.patterns[i], &r->patterns[i]) != ERR_OK)
+			return imap_finish(s, "BAD Pattern too long.");
+	r->lsub = lsub;
+	if (lsub)
+		r->args.select = IMAP_SELECT_SUBSCRIBED;
+	s->run = r;
+	s->call = store_folder_list(&s->at, NULL, listed, s);
+	return imap_await(s);
+}
+
+enum next verb_list(struct imap_session *s)
+{
+	return start(s, false);
+}
+
+enum next verb_lsub(struct imap_session *s)
+{
+	return start(s, true);
+}

@@ -1,0 +1,423 @@
+/*
+ * SEARCH and UID SEARCH (RFC 3501 6.4.4), ESEARCH (RFC 4731), WITHIN (RFC 5032).
+ *
+ *	query the store's columns --> candidates
+ *	rows of the candidates    --> yes, no, or
+ *	  read the message        --> yes, no
+ *	say the hits
+ *
+ * With nothing left for rows to decide the candidates are the hits.  Days are
+ * those of UTC.
+ */
+#include "roles/client-access/imap/search.h"
+
+#include "common/base/clock.h"
+#include <stdlib.h>
+
+#define MAX_HITS       500000		/* ranges */
+#define RANGES_AT_ONCE 500
+#define ROWS_AT_ONCE   500
+#define SLICE	       (256u << 10)
+#define FIRST_SLICE    (16u << 10)	/* enough for nearly every header */
+
+static imap_work_fn ask_query, rows_work, say_hits;
+
+static void drop(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+
+	api_cancel(&r->content);
+	row_queue_fini(&r->rows);
+	mime_map_free(&r->mapper);
+	text_search_free(&r->text);
+	buf_fini(&r->blob);
+	buf_fini(&r->slice);
+}
+
+/* ---- the query --------------------------------------------------------------------- */
+
+/* Behind what was answered, where the store stops after so many. */
+static void skip_answered(struct search_run *r)
+{
+	uint32_t last = r->candidates.n ? r->candidates.r[r->candidates.n - 1].last : 0;
+	struct uid_range *to = (struct uid_range *)r->within.r;
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->within.n; i++)
+		if (r->within.r[i].last > last) {
+			to[n] = r->within.r[i];
+			if (to[n].first <= last)
+				to[n].first = last + 1;
+			n++;
+		}
+	r->within.n = n;
+	r->query.uids = r->within;
+}
+
+static enum next candidates_known(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	struct uid_range *list;
+
+	imap_seqset_resolve(&r->candidates, 0);
+	if (!r->residual) {
+		r->hits = r->candidates;
+		return imap_work(s, say_hits);
+	}
+	list = arena_alloc(&s->reader.arena, r->candidates.n * sizeof(*list) + 1);
+	for (size_t i = 0; i < r->candidates.n; i++)
+		list[i] = (struct uid_range){ r->candidates.r[i].first, r->candidates.r[i].last };
+	r->todo = (struct view_todo){ list, r->candidates.n };
+	return imap_work(s, rows_work);
+}
+
+static void query_done(void *ctx, enum err e, struct uid_ranges runs, uint64_t highestmodseq,
+		       bool more)
+{
+	struct imap_session *s = ctx;
+	struct search_run *r = s->run;
+
+	(void)highestmodseq;
+	imap_call_done(s);
+	for (size_t i = 0; i < runs.n && !e; i++)
+		if (runs.r[i].first != 0 && runs.r[i].first <= runs.r[i].last)
+			e = imap_seqset_add(&r->candidates, runs.r[i].first, runs.r[i].last);
+	if (e) {
+		imap_fail(s, e);
+	} else if (more && runs.n > 0) {
+		skip_answered(r);
+		imap_work(s, r->within.n ? ask_query : candidates_known);
+	} else {
+		imap_work(s, candidates_known);
+	}
+	imap_pump(s);
+}
+
+static enum next ask_query(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+
+	s->call = store_query(&s->at, &r->query, query_done, s);
+	return imap_await(s);
+}
+
+/* ---- rows ---------------------------------------------------------------------------- */
+
+static void on_rows(void *ctx, const struct store_row *rows, size_t n, size_t bytes)
+{
+	struct imap_session *s = ctx;
+	struct search_run *r = s->run;
+
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	row_queue_add(&r->rows, rows, n, bytes);
+	imap_pump(s);
+}
+
+static void rows_done(void *ctx, enum err e, uint64_t highestmodseq, struct uid_ranges vanished)
+{
+	struct imap_session *s = ctx;
+	struct search_run *r = s->run;
+
+	(void)highestmodseq;
+	(void)vanished;
+	imap_call_done(s);
+	r->err = e;
+	imap_pump(s);
+}
+
+static bool ask_rows(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	struct uid_range *ranges = xcalloc(RANGES_AT_ONCE, sizeof(*ranges));
+	struct store_fetch f = { .fid = s->view.fid, .columns = r->columns };
+
+	f.uids.r = ranges;
+	f.uids.n = view_cut(s, &r->todo, ranges, RANGES_AT_ONCE, ROWS_AT_ONCE);
+	if (f.uids.n > 0)
+		s->call = store_fetch(&s->at, &f, on_rows, rows_done, s);
+	free(ranges);
+	return f.uids.n > 0;
+}
+
+static enum err hit(struct search_run *r)
+{
+	if (r->row->modseq > r->highest_modseq)
+		r->highest_modseq = r->row->modseq;
+	return imap_seqset_add(&r->hits, r->row->uid, r->row->uid);
+}
+
+/* ---- looking into a message ------------------------------------------------------------ */
+
+static void begin_text(struct search_run *r)
+{
+	r->pos = 0;
+	r->enough = false;
+	r->text = text_search_new(r->needles, r->n_needles, &r->map);
+}
+
+static void begin_reading(struct search_run *r)
+{
+	r->reading = true;
+	r->pos = 0;
+	r->size = r->row->size;
+	r->content_err = ERR_OK;
+	if (r->row->map.n > 0 && mime_map_decode(r->row->map, &r->map, NULL) == ERR_OK)
+		begin_text(r);
+	else
+		r->mapper = mime_map_new();	/* a pass of its own */
+}
+
+static void on_bytes(void *ctx, const void *p, size_t n)
+{
+	struct imap_session *s = ctx;
+	struct search_run *r = s->run;
+
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	if (buf_add(&r->slice, p, n) != ERR_OK)
+		r->content_err = ERR_CORRUPT;
+	api_grant(r->content, n);
+}
+
+static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uint64_t modseq)
+{
+	struct imap_session *s = ctx;
+	struct search_run *r = s->run;
+
+	(void)flags;
+	(void)modseq;
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	r->content = NULL;
+	if (e)
+		r->content_err = e;
+	else if (r->slice.len == 0 && r->pos < size)
+		r->content_err = ERR_CORRUPT;
+	r->size = size;
+	if (r->mapper)
+		mime_map_feed(r->mapper, r->slice.data, r->slice.len);
+	else
+		r->enough = !text_search_feed(r->text, r->slice.data, r->slice.len);
+	r->pos += r->slice.len;
+	buf_clear(&r->slice);
+	imap_pump(s);
+}
+
+static enum next read_on(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	uint64_t n = SLICE - r->pos % SLICE;
+
+	if (r->only_headers && r->pos == 0 && r->mapper == NULL)
+		n = FIRST_SLICE;
+	if (n > r->size - r->pos)
+		n = r->size - r->pos;
+	r->content = store_content(&s->at, s->view.fid, r->row->uid, r->pos, n, false, on_bytes,
+				   on_content, s);
+	return NEXT_WAIT;
+}
+
+static enum err map_done(struct search_run *r)
+{
+	enum err e;
+
+	mime_map_finish(r->mapper);
+	buf_clear(&r->blob);
+	e = mime_map_encode(r->mapper, &r->blob);
+	mime_map_free(&r->mapper);
+	if (!e)
+		e = mime_map_decode((struct span){ r->blob.data, r->blob.len }, &r->map, NULL);
+	if (!e)
+		begin_text(r);
+	return e;
+}
+
+static enum next reading_done(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	enum err e = r->content_err;
+
+	r->reading = false;
+	if (!e) {
+		text_search_end(r->text);
+		if (search_eval(s, r, true) == TRI_YES)
+			e = hit(r);
+	}
+	text_search_free(&r->text);
+	mime_map_free(&r->mapper);
+	if (e == ERR_NOTFOUND)		/* expunged meanwhile */
+		e = ERR_OK;
+	if (e)
+		api_cancel(&s->call);
+	return e ? imap_fail(s, e) : NEXT_MORE;
+}
+
+/* STEP_WORK while r->reading. */
+static enum next read_message(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+
+	if (r->content)
+		return NEXT_WAIT;
+	if (r->content_err || (r->text && r->enough))
+		return reading_done(s);
+	if (r->pos < r->size)
+		return read_on(s);
+	if (r->mapper == NULL)
+		return reading_done(s);
+	r->content_err = map_done(r);
+	return NEXT_MORE;
+}
+
+static enum next next_row(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	enum err e = ERR_OK;
+	size_t used;
+
+	r->row = row_queue_next(&r->rows, &used);
+	if (used > 0 && s->call)
+		api_grant(s->call, used);
+	if (r->row == NULL) {
+		if (s->call)
+			return NEXT_WAIT;
+		if (r->err)
+			return imap_fail(s, r->err);
+		return ask_rows(s) ? NEXT_WAIT : imap_work(s, say_hits);
+	}
+	switch (search_eval(s, r, false)) {
+	case TRI_NO:
+		break;
+	case TRI_YES:
+		e = hit(r);
+		break;
+	case TRI_MAYBE:
+		begin_reading(r);
+		break;
+	}
+	if (e)
+		api_cancel(&s->call);
+	return e ? imap_fail(s, e) : NEXT_MORE;
+}
+
+static enum next rows_work(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+
+	return r->reading ? read_message(s) : next_row(s);
+}
+
+/* ---- the answer ------------------------------------------------------------------------ */
+
+static uint32_t name_of(struct imap_session *s, const struct search_run *r, uint32_t uid)
+{
+	return r->uid ? uid : uid_map_seq(s->view.map, uid);
+}
+
+static enum next say_list(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+
+	if (!r->said_head) {
+		out_str(s, "* SEARCH");
+		r->said_head = true;
+		r->at = 1;
+	}
+	while ((r->at = imap_seqset_next(&r->hits, r->at)) != 0) {
+		uint32_t v = name_of(s, r, r->at++);
+
+		if (v)
+			out_fmt(s, " %u", v);
+		if (s->out.len == 0 && out_full(s))	/* just flushed */
+			return NEXT_WAIT;
+	}
+	if (r->q.has_modseq && r->hits.n > 0)
+		out_fmt(s, " (MODSEQ %llu)", (unsigned long long)r->highest_modseq);
+	out_str(s, "\r\n");
+	return imap_finish(s, "OK Done.");
+}
+
+/* The hits under the names the client uses, as a set. */
+static enum err named(struct imap_session *s, struct search_run *r, struct imap_seqset *out)
+{
+	enum err e = ERR_OK;
+
+	imap_seqset_init(out, &s->reader.arena, MAX_HITS);
+	for (size_t i = 0; i < r->hits.n && !e; i++) {
+		uint32_t uid = r->hits.r[i].first;
+
+		if (r->uid) {
+			e = imap_seqset_add(out, uid, r->hits.r[i].last);
+			continue;
+		}
+		for (; uid && uid <= r->hits.r[i].last && !e;
+		     uid = imap_seqset_next(&r->hits, uid + 1)) {
+			uint32_t seq = uid_map_seq(s->view.map, uid);
+
+			if (seq)
+				e = imap_seqset_add(out, seq, seq);
+		}
+	}
+	imap_seqset_resolve(out, 0);
+	return e;
+}
+
+static enum next say_esearch(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	struct span tag = s->reader.cmd.tag;
+	struct imap_seqset set;
+	enum err e = named(s, r, &set);
+
+	if (e)
+		return imap_fail(s, e);
+	out_fmt(s, "* ESEARCH (TAG \"%.*s\")%s", (int)tag.n, tag.p, r->uid ? " UID" : "");
+	if ((r->q.returns & IMAP_RETURN_MIN) && set.n)
+		out_fmt(s, " MIN %u", set.r[0].first);
+	if ((r->q.returns & IMAP_RETURN_MAX) && set.n)
+		out_fmt(s, " MAX %u", set.r[set.n - 1].last);
+	if ((r->q.returns & IMAP_RETURN_ALL) && set.n) {
+		out_str(s, " ALL ");
+		out_done(s, imap_seqset_write(&set, &s->out));
+	}
+	if (r->q.returns & IMAP_RETURN_COUNT)
+		out_fmt(s, " COUNT %llu", (unsigned long long)imap_seqset_count(&set));
+	if (r->q.has_modseq && set.n)
+		out_fmt(s, " MODSEQ %llu", (unsigned long long)r->highest_modseq);
+	out_str(s, "\r\n");
+	return imap_finish(s, "OK Done.");
+}
+
+static enum next say_hits(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+
+	imap_seqset_resolve(&r->hits, 0);
+	return r->q.esearch ? say_esearch(s) : say_list(s);
+}
+
+/* ---- the command ------------------------------------------------------------------------- */
+
+enum next verb_search(struct imap_session *s)
+{
+	struct imap_lex *l = &s->reader.cmd.args;
+	struct search_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+
+	if (!imap_lex_sp(l))
+		return imap_bad(s);
+	if (!imap_lex_search(l, &r->q))
+		return r->q.bad_charset
+			? imap_finish(s, "NO [BADCHARSET (US-ASCII UTF-8)] Not supported.")
+			: imap_bad(s);
+	if (r->q.has_modseq)
+		s->condstore = true;
+	r->uid = s->reader.cmd.uid;
+	r->now_ms = clock_wall_ms();
+	imap_seqset_init(&r->candidates, &s->reader.arena, MAX_HITS);
+	imap_seqset_init(&r->hits, &s->reader.arena, MAX_HITS);
+	row_queue_init(&r->rows);
+	buf_init(&r->blob, MIME_MAP_MAX);
+	buf_init(&r->slice, SLICE);
+	s->run = r;
+	s->run_free = drop;
+	search_plan(s, r);
+	return imap_work(s, r->nothing ? say_hits : ask_query);
+}

@@ -1,0 +1,158 @@
+/* SELECT, EXAMINE, CLOSE, UNSELECT. */
+#include "roles/client-access/imap/imap.h"
+
+#include "common/imap/write.h"
+
+struct select_run {
+	bool read_only;
+	struct store_folder folder;	/* fid and path are ours */
+};
+
+static void put_flags(struct imap_session *s, const struct store_selected *sel)
+{
+	static const unsigned all = IMAP_SEEN | IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DELETED |
+				    IMAP_DRAFT;
+	struct span *words = arena_alloc(&s->reader.arena,
+					 (sel->n_keywords + 3) * sizeof(*words));
+	size_t n = 0;
+
+	words[n++] = SPAN("$Forwarded");
+	words[n++] = SPAN("$MDNSent");
+	for (size_t i = 0; i < sel->n_keywords; i++)
+		words[n++] = span_of(sel->keywords[i]);
+	out_str(s, "* FLAGS ");
+	out_done(s, imap_write_flags(&s->out, all, words, n));
+	out_str(s, "\r\n* OK [PERMANENTFLAGS ");
+	if (s->view.read_only) {
+		out_str(s, "()");
+	} else {
+		words[n++] = SPAN("\\*");
+		out_done(s, imap_write_flags(&s->out, all, words, n));
+	}
+	out_str(s, "] Flags you may change.\r\n");
+}
+
+static void put_selected(struct imap_session *s, const struct store_selected *sel)
+{
+	struct imap_view *v = &s->view;
+	uint32_t unseen;
+
+	put_flags(s, sel);
+	out_fmt(s, "* %u EXISTS\r\n", uid_map_total(v->map));
+	out_fmt(s, "* %u RECENT\r\n",
+		v->recent_last > v->recent_above
+			? uid_map_count(v->map, v->recent_above + 1, v->recent_last) : 0);
+	unseen = sel->first_unseen_uid ? uid_map_seq(v->map, sel->first_unseen_uid) : 0;
+	if (unseen)
+		out_fmt(s, "* OK [UNSEEN %u] First unseen.\r\n", unseen);
+	out_fmt(s, "* OK [UIDVALIDITY %u] UIDs are valid.\r\n", v->uidvalidity);
+	out_fmt(s, "* OK [UIDNEXT %u] Predicted next UID.\r\n", v->uidnext);
+	out_fmt(s, "* OK [HIGHESTMODSEQ %llu] Highest.\r\n",
+		(unsigned long long)v->highestmodseq);
+}
+
+static void selected(void *ctx, enum err e, const struct store_selected *sel)
+{
+	struct imap_session *s = ctx;
+	struct select_run *r = s->run;
+
+	imap_call_done(s);
+	if (e) {
+		imap_fail(s, e);
+	} else {
+		view_open(s, &r->folder, sel, r->read_only);
+		put_selected(s, sel);
+		imap_finish(s, r->read_only ? "OK [READ-ONLY] Selected." :
+					      "OK [READ-WRITE] Selected.");
+	}
+	imap_pump(s);
+}
+
+static enum next found(struct imap_session *s, enum err e, const struct store_folder *f)
+{
+	struct select_run *r = s->run;
+
+	if (e)
+		return imap_fail(s, e);
+	r->folder.fid = f->fid;
+	r->folder.path = arena_str(&s->reader.arena, f->path);
+	s->call = store_select(&s->at, f->fid, !r->read_only, true, selected, s);
+	return imap_await(s);
+}
+
+/* " (CONDSTORE)", RFC 7162 3.1.8 in the form of RFC 4466. */
+static bool parameters(struct imap_session *s, struct imap_lex *l)
+{
+	if (imap_lex_peek(l) != ' ')
+		return imap_lex_end(l);
+	if (!imap_lex_sp(l) || !imap_lex_char(l, '('))
+		return false;
+	if (!imap_lex_word(l, "CONDSTORE"))
+		return imap_lex_fail(l, "Unknown SELECT parameter.");
+	s->condstore = true;
+	return imap_lex_char(l, ')') && imap_lex_end(l);
+}
+
+static enum next start(struct imap_session *s, bool read_only)
+{
+	struct imap_lex *l = &s->reader.cmd.args;
+	struct select_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+	char *name;
+
+	if (!imap_lex_sp(l) || !imap_lex_mailbox(l, &name) || !parameters(s, l))
+		return imap_bad(s);
+	/* RFC 3501 6.3.1: also a SELECT that fails leaves the old mailbox. */
+	if (s->state == IN_SELECTED)
+		view_close(s);
+	s->run = r;
+	r->read_only = read_only;
+	return folder_find(s, name, found);
+}
+
+enum next verb_select(struct imap_session *s)
+{
+	return start(s, false);
+}
+
+enum next verb_examine(struct imap_session *s)
+{
+	return start(s, true);
+}
+
+enum next verb_unselect(struct imap_session *s)
+{
+	if (!imap_lex_end(&s->reader.cmd.args))
+		return imap_bad(s);
+	view_close(s);
+	return imap_finish(s, "OK Done.");
+}
+
+static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t modseq)
+{
+	struct imap_session *s = ctx;
+
+	(void)gone;
+	(void)modseq;
+	imap_call_done(s);
+	view_close(s);
+	if (e && e != ERR_NOTFOUND)
+		imap_fail(s, e);
+	else
+		imap_finish(s, "OK Closed.");
+	imap_pump(s);
+}
+
+/* Expunges what the client knows of, and says nothing of it. */
+enum next verb_close(struct imap_session *s)
+{
+	uint32_t last = uid_map_last(s->view.map);
+	const struct uid_range all = { 1, last };
+
+	if (!imap_lex_end(&s->reader.cmd.args))
+		return imap_bad(s);
+	if (s->view.read_only || last == 0)
+		return verb_unselect(s);
+	s->call = store_expunge(&s->at, s->view.fid, (struct uid_ranges){ &all, 1 }, false,
+				expunged, s);
+	return imap_await(s);
+}

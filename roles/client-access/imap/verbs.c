@@ -1,0 +1,194 @@
+/* Every verb this server answers, where it is legal, and the verbs that need no
+ * store. */
+#include "roles/client-access/imap/imap.h"
+
+#include "common/imap/write.h"
+
+static const struct imap_verb verbs[] = {
+	/* name          run               legal in     flags, capability */
+	{ "CAPABILITY",  verb_capability,  IN_ANY,      0, NULL },
+	{ "NOOP",        verb_noop,        IN_ANY,      VERB_SYNC, NULL },
+	{ "LOGOUT",      verb_logout,      IN_ANY,      0, NULL },
+	{ "ID",          verb_id,          IN_ANY,      0, "ID" },
+	{ "STARTTLS",    verb_starttls,    IN_NOAUTH,   0, NULL },
+	{ "LOGIN",       verb_login,       IN_NOAUTH,   VERB_SECRET, NULL },
+	{ "AUTHENTICATE", verb_authenticate, IN_NOAUTH, VERB_SECRET, NULL },
+	{ "ENABLE",      verb_enable,      IN_USER,     0, "ENABLE" },
+	{ "NAMESPACE",   verb_namespace,   IN_USER,     0, "NAMESPACE" },
+	{ "SELECT",      verb_select,      IN_USER,     VERB_STORE, NULL },
+	{ "EXAMINE",     verb_examine,     IN_USER,     VERB_STORE, NULL },
+	{ "CREATE",      verb_create,      IN_USER,     VERB_STORE, NULL },
+	{ "DELETE",      verb_delete,      IN_USER,     VERB_STORE, NULL },
+	{ "RENAME",      verb_rename,      IN_USER,     VERB_STORE, NULL },
+	{ "SUBSCRIBE",   verb_subscribe,   IN_USER,     VERB_STORE, NULL },
+	{ "UNSUBSCRIBE", verb_unsubscribe, IN_USER,     VERB_STORE, NULL },
+	{ "LIST",        verb_list,        IN_USER,     VERB_STORE,
+	  "CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE" },
+	{ "LSUB",        verb_lsub,        IN_USER,     VERB_STORE, NULL },
+	{ "STATUS",      verb_status,      IN_USER,     VERB_STORE, "STATUS=SIZE" },
+	{ "APPEND",      verb_append,      IN_USER,     VERB_STORE, NULL },
+	{ "IDLE",        verb_idle,        IN_USER,     0, "IDLE" },
+	{ "CHECK",       verb_check,       IN_SELECTED, VERB_SYNC, NULL },
+	{ "CLOSE",       verb_close,       IN_SELECTED, VERB_STORE, NULL },
+	{ "UNSELECT",    verb_unselect,    IN_SELECTED, 0, "UNSELECT" },
+	{ "EXPUNGE",     verb_expunge,     IN_SELECTED,
+	  VERB_STORE | VERB_UID | VERB_WRITE, "UIDPLUS" },
+	{ "SEARCH",      verb_search,      IN_SELECTED,
+	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE, "ESEARCH WITHIN" },
+	{ "FETCH",       verb_fetch,       IN_SELECTED,
+	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE, NULL },
+	{ "STORE",       verb_store,       IN_SELECTED,
+	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE | VERB_WRITE, "CONDSTORE" },
+	{ "COPY",        verb_copy,        IN_SELECTED, VERB_STORE | VERB_UID, NULL },
+	{ "MOVE",        verb_move,        IN_SELECTED,
+	  VERB_STORE | VERB_UID | VERB_WRITE, "MOVE" },
+};
+
+const struct imap_verb *imap_verb_find(struct span name)
+{
+	for (size_t i = 0; i < N_ELEMS(verbs); i++)
+		if (span_is(name, verbs[i].name))
+			return &verbs[i];
+	return NULL;
+}
+
+bool imap_plain_is_fine(const struct imap_session *s)
+{
+	return s->tls || (s->cas->conf.plaintext_login && addr_is_loopback(&s->peer));
+}
+
+void imap_sasl_conf(struct imap_session *s, struct sasl_conf *c, uint8_t exporter[32])
+{
+	*c = (struct sasl_conf){ .source = s->peer, .protocol = LOGIN_IMAP, .tls = s->tls,
+				 .allow_plain = imap_plain_is_fine(s) };
+	if (s->tls && s->io.exporter(s->io.ctx, exporter))
+		c->exporter = exporter;
+}
+
+static void put_login_capabilities(struct imap_session *s)
+{
+	struct sasl_conf conf;
+	uint8_t exporter[32];
+	const char *mech;
+
+	out_str(s, " SASL-IR");
+	imap_sasl_conf(s, &conf, exporter);
+	for (mech = sasl_mechanisms(&conf); *mech; mech += strspn(mech, " ")) {
+		size_t n = strcspn(mech, " ");
+
+		out_fmt(s, " AUTH=%.*s", (int)n, mech);
+		mech += n;
+	}
+	if (!s->tls)
+		out_str(s, " STARTTLS");
+	if (!imap_plain_is_fine(s))
+		out_str(s, " LOGINDISABLED");
+}
+
+void imap_put_capabilities(struct imap_session *s)
+{
+	out_str(s, "IMAP4rev1 LITERAL+");
+	if (s->state == IN_NOAUTH)
+		put_login_capabilities(s);
+	for (size_t i = 0; i < N_ELEMS(verbs); i++)
+		if (verbs[i].capability &&
+		    (s->state != IN_NOAUTH || (verbs[i].states & IN_NOAUTH)))
+			out_fmt(s, " %s", verbs[i].capability);
+}
+
+/* For verbs without arguments. */
+static bool no_arguments(struct imap_session *s)
+{
+	return imap_lex_end(&s->reader.cmd.args);
+}
+
+enum next verb_capability(struct imap_session *s)
+{
+	if (!no_arguments(s))
+		return imap_bad(s);
+	out_str(s, "* CAPABILITY ");
+	imap_put_capabilities(s);
+	out_str(s, "\r\n");
+	return imap_finish(s, "OK Done.");
+}
+
+enum next verb_noop(struct imap_session *s)
+{
+	return no_arguments(s) ? imap_finish(s, "OK Done.") : imap_bad(s);
+}
+
+enum next verb_check(struct imap_session *s)
+{
+	return verb_noop(s);
+}
+
+enum next verb_logout(struct imap_session *s)
+{
+	struct span tag = s->reader.cmd.tag;
+
+	if (!no_arguments(s))
+		return imap_bad(s);
+	out_str(s, "* BYE See you.\r\n");
+	out_fmt(s, "%.*s OK Done.\r\n", (int)tag.n, tag.p);
+	return NEXT_DONE;
+}
+
+/* RFC 2971: up to 30 pairs.  What the client says goes to the debug log only. */
+enum next verb_id(struct imap_session *s)
+{
+	struct imap_lex *l = &s->reader.cmd.args;
+	struct span field, value;
+	unsigned pairs = 0;
+
+	if (!imap_lex_sp(l))
+		return imap_bad(s);
+	if (imap_lex_peek(l) == '(') {
+		l->p++;
+		while (imap_lex_peek(l) != ')') {
+			char a[40], b[80];
+
+			if (pairs++ == 30 || !imap_lex_string(l, &field) ||
+			    !imap_lex_sp(l) || !imap_lex_nstring(l, &value))
+				return imap_bad(s);
+			log_debug(&s->log, "imap-id %s=%s",
+				  log_clean(field.p, field.n, a, sizeof(a)),
+				  log_clean(value.p, value.n, b, sizeof(b)));
+			if (imap_lex_peek(l) == ' ')
+				l->p++;
+		}
+		l->p++;
+	} else if (!imap_lex_word(l, "NIL")) {
+		return imap_bad(s);
+	}
+	if (!imap_lex_end(l))
+		return imap_bad(s);
+	out_str(s, "* ID (\"name\" \"Bourse\")\r\n");
+	return imap_finish(s, "OK Done.");
+}
+
+/* RFC 5161: unknown names are ignored. */
+enum next verb_enable(struct imap_session *s)
+{
+	struct imap_lex *l = &s->reader.cmd.args;
+	bool condstore = false;
+	struct span name;
+
+	do {
+		if (!imap_lex_sp(l) || !imap_lex_atom(l, &name))
+			return imap_bad(s);
+		condstore |= span_is(name, "CONDSTORE");
+	} while (imap_lex_peek(l) == ' ');
+	if (!imap_lex_end(l))
+		return imap_bad(s);
+	s->condstore |= condstore;
+	out_fmt(s, "* ENABLED%s\r\n", condstore ? " CONDSTORE" : "");
+	return imap_finish(s, "OK Done.");
+}
+
+enum next verb_namespace(struct imap_session *s)
+{
+	if (!no_arguments(s))
+		return imap_bad(s);
+	out_str(s, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	return imap_finish(s, "OK Done.");
+}

@@ -1,0 +1,173 @@
+/* The selected folder as one client knows it. */
+#include "roles/client-access/imap/imap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void on_hint(struct watch_seat *seat)
+{
+	struct imap_session *s = CONTAINER_OF(seat, struct imap_session, view.seat);
+
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	s->view.dirty = true;
+	if (s->idling)
+		idle_news(s);
+}
+
+void view_share(struct imap_session *s)
+{
+	struct imap_view *v = &s->view;
+	const struct uid_map_key key = { s->at.mailbox, v->fid, v->epoch, v->cn };
+
+	uid_map_share(&s->cas->uid_maps, &v->map, &key);
+}
+
+void view_open(struct imap_session *s, const struct store_folder *f,
+	       const struct store_selected *sel, bool read_only)
+{
+	struct imap_view *v = &s->view;
+
+	CHECK(s->state == IN_AUTH);
+	*v = (struct imap_view){
+		.fid = f->fid, .epoch = sel->epoch,
+		.uidvalidity = sel->uidvalidity, .uidnext = sel->uidnext,
+		.recent_above = sel->recent_uid,
+		.recent_last = sel->uidnext ? sel->uidnext - 1 : 0,
+		.cn = sel->highestmodseq, .highestmodseq = sel->highestmodseq,
+		.read_only = read_only,
+		.map = uid_map_new(sel->runs.r, sel->runs.n),
+		.path = xstrdup(f->path),
+	};
+	v->seat.hint = on_hint;
+	s->own.n = 0;
+	s->state = IN_SELECTED;
+	view_share(s);
+	v->dirty = watch_join(&s->cas->watches, &v->seat, &s->at, v->cn);
+}
+
+void view_close(struct imap_session *s)
+{
+	CHECK(s->state == IN_SELECTED);
+	watch_leave(&s->cas->watches, &s->view.seat);
+	uid_map_unref(&s->view.map);
+	free(s->view.path);
+	memset(&s->view, 0, sizeof(s->view));
+	s->state = IN_AUTH;
+}
+
+/* A number beyond the folder is the client's mistake; an unknown UID is not. */
+static bool numbers_to_uids(struct imap_session *s, const struct imap_range *in,
+			    struct uid_range *out)
+{
+	if (in->last > uid_map_total(s->view.map))
+		return false;
+	out->first = uid_map_uid(s->view.map, in->first);
+	out->last = uid_map_uid(s->view.map, in->last);
+	return true;
+}
+
+bool view_ranges(struct imap_session *s, struct imap_seqset *set, bool uid,
+		 struct uid_ranges *out)
+{
+	uint32_t last = uid_map_last(s->view.map);
+	struct uid_range *r;
+	size_t n = 0;
+
+	imap_seqset_resolve(set, uid ? last : uid_map_total(s->view.map));
+	*out = (struct uid_ranges){ NULL, 0 };
+	if (set->n == 0)
+		return uid;		/* "*" of an empty folder */
+	r = arena_alloc(&s->reader.arena, set->n * sizeof(*r));
+	for (size_t i = 0; i < set->n; i++) {
+		if (!uid) {
+			if (!numbers_to_uids(s, &set->r[i], &r[n++]))
+				return false;
+		} else if (set->r[i].first <= last) {
+			r[n++] = (struct uid_range){ set->r[i].first,
+				set->r[i].last < last ? set->r[i].last : last };
+		}
+	}
+	*out = (struct uid_ranges){ r, n };
+	return true;
+}
+
+void view_todo(struct imap_session *s, struct view_todo *t, struct uid_ranges uids)
+{
+	t->n = uids.n;
+	t->r = uids.n ? arena_dup(&s->reader.arena, uids.r, uids.n * sizeof(*uids.r)) : NULL;
+}
+
+size_t view_cut(struct imap_session *s, struct view_todo *t, struct uid_range *out,
+		size_t max, uint32_t most)
+{
+	struct uid_map *m = s->view.map;
+	size_t n = 0;
+
+	while (t->n > 0 && n < max && most > 0) {
+		struct uid_range *at = t->r;
+		uint32_t first = uid_map_next(m, at->first), high = at->last;
+
+		if (first != 0 && first <= at->last) {
+			high = uid_map_uid(m, uid_map_seq(m, first) + most - 1);
+			if (high == 0 || high > at->last)
+				high = at->last;
+			most -= uid_map_count(m, first, high);
+			out[n++] = (struct uid_range){ first, high };
+		}
+		if (high == at->last) {
+			t->r++;
+			t->n--;
+		} else {
+			at->first = high + 1;
+		}
+	}
+	return n;
+}
+
+void view_remove(struct imap_session *s, uint32_t uid)
+{
+	uid_map_own(&s->view.map);
+	uid_map_remove(s->view.map, uid);
+}
+
+void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq)
+{
+	if (o->n > 0 && o->r[o->n - 1].modseq == modseq && o->r[o->n - 1].last + 1 == uid) {
+		o->r[o->n - 1].last = uid;
+		return;
+	}
+	if (o->n == IMAP_OWN) {
+		memmove(&o->r[0], &o->r[1], (IMAP_OWN - 1) * sizeof(o->r[0]));
+		o->n--;
+	}
+	o->r[o->n].first = o->r[o->n].last = uid;
+	o->r[o->n++].modseq = modseq;
+}
+
+bool own_knows(const struct imap_own *o, uint32_t uid, uint64_t modseq)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (o->r[i].modseq == modseq && o->r[i].first <= uid && uid <= o->r[i].last)
+			return true;
+	return false;
+}
+
+/* ---- folders by path ----------------------------------------------------------- */
+
+static void found(void *ctx, enum err e, const struct store_folders *f)
+{
+	struct imap_session *s = ctx;
+
+	imap_call_done(s);
+	if (!e && f->n == 0)
+		e = ERR_NOTFOUND;
+	s->find_then(s, e, e ? NULL : &f->f[0]);
+	imap_pump(s);
+}
+
+enum next folder_find(struct imap_session *s, const char *path, folder_then_fn *then)
+{
+	s->find_then = then;
+	s->call = store_folder_list(&s->at, path, found, s);
+	return imap_await(s);
+}

@@ -1,0 +1,125 @@
+#include "roles/client-access/watch.h"
+
+#include "common/base/check.h"
+#include "roles/client-access/account.h"
+#include <stdlib.h>
+
+struct watch {
+	struct hash_node node;
+	struct watches *all;
+	struct guid mailbox, principal;
+	uint64_t cn;			/* the newest we know of */
+	struct list seats;
+	struct api_call *call;		/* NULL: the store is away */
+};
+
+void watches_init(struct watches *w, struct cas *cas)
+{
+	w->cas = cas;
+	hash_init(&w->table);
+}
+
+void watches_fini(struct watches *w)
+{
+	CHECK(w->table.n == 0);
+	hash_fini(&w->table);
+}
+
+size_t watches_count(const struct watches *w)
+{
+	return w->table.n;
+}
+
+/* A seat may leave from inside its hint, and even the last one: then the watch
+ * goes with it, so it is kept by a seat of our own until all were told. */
+static void tell_all(struct watch *w)
+{
+	struct watch_seat mine = { .watch = w };
+	struct watches *all = w->all;
+	struct list *n;
+
+	list_add_tail(&w->seats, &mine.node);
+	while ((n = w->seats.next) != &mine.node) {
+		struct watch_seat *s = CONTAINER_OF(n, struct watch_seat, node);
+
+		list_del(n);
+		list_add_tail(&w->seats, n);
+		s->hint(s);
+	}
+	watch_leave(all, &mine);
+}
+
+static void on_hint(void *ctx, uint64_t epoch, uint64_t cn)
+{
+	struct watch *w = ctx;
+
+	(void)epoch;
+	w->cn = cn;
+	tell_all(w);
+}
+
+static void on_gone(void *ctx, enum err e, uint64_t cn)
+{
+	struct watch *w = ctx;
+
+	(void)e;
+	(void)cn;
+	w->call = NULL;
+	tell_all(w);
+}
+
+static void start(struct watch *w)
+{
+	struct store_at at;
+
+	if (account_locate(w->all->cas, &w->principal, &at) != ERR_OK)
+		return;
+	w->call = store_watch(&at, w->cn, on_hint, on_gone, w);
+}
+
+void watches_retry(struct watches *w)
+{
+	for (struct hash_node *n = hash_next(&w->table, NULL); n; n = hash_next(&w->table, n)) {
+		struct watch *one = CONTAINER_OF(n, struct watch, node);
+
+		if (one->call == NULL)
+			start(one);
+	}
+}
+
+bool watch_join(struct watches *all, struct watch_seat *seat, const struct store_at *at,
+		uint64_t cn)
+{
+	struct hash_node *n = hash_find(&all->table, &at->mailbox, sizeof(at->mailbox));
+	struct watch *w = n ? CONTAINER_OF(n, struct watch, node) : NULL;
+
+	if (w == NULL) {
+		w = xcalloc(1, sizeof(*w));
+		w->all = all;
+		w->mailbox = at->mailbox;
+		w->principal = at->principal;
+		w->cn = cn;
+		list_init(&w->seats);
+		hash_add(&all->table, &w->node, &w->mailbox, sizeof(w->mailbox));
+	}
+	if (w->call == NULL)
+		start(w);
+	seat->watch = w;
+	list_add_tail(&w->seats, &seat->node);
+	return w->cn > cn;
+}
+
+void watch_leave(struct watches *all, struct watch_seat *seat)
+{
+	struct watch *w = seat->watch;
+
+	if (w == NULL)
+		return;
+	list_del(&seat->node);
+	seat->watch = NULL;
+	if (!list_empty(&w->seats))
+		return;
+	api_cancel(&w->call);
+	hash_del(&all->table, &w->node);
+	free(w);
+}

@@ -1,0 +1,34 @@
+#ifndef TEST_IMAP_FAKE_H
+#define TEST_IMAP_FAKE_H
+/*
+ * fake - a store and a login service in memory, for driving IMAP sessions
+ *
+ * Calls queue up and are answered one by one by fake_step(), oldest first, so a
+ * test decides when answers come.  Rows come three at a time, content seven
+ * bytes at a time, an APPEND has room for five bytes a step.
+ */
+#include "common/api/store.h"
+#include "common/base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+void fake_reset(void);			/* an INBOX with four messages, Sent, Drafts/old */
+bool fake_step(void);			/* false: nothing is waiting */
+bool fake_auth_step(void);		/* the same for logins */
+size_t fake_waiting(void);		/* calls in flight, watches not counted */
+size_t fake_watches(void);
+void fake_fail(const char *call, enum err e);	/* the next call of this name */
+void fake_no_maps(bool on);		/* rows come without a map */
+void fake_away(bool on);		/* account_locate() says AGAIN */
+
+/* As if by another client; each hints. */
+uint32_t fake_deliver(const char *folder, const char *content);
+void fake_set_flags(const char *folder, uint32_t uid, unsigned flags);
+void fake_expunge(const char *folder, uint32_t uid);
+void fake_remove_folder(const char *folder);
+
+const char *fake_content(const char *folder, uint32_t uid);	/* NULL: not there */
+unsigned fake_flags(const char *folder, uint32_t uid);
+bool fake_seen_password(void);		/* the last login's was "pw" */
+void fake_disable_user(void);		/* login_still() says DENIED */
+#endif

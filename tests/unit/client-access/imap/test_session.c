@@ -1,0 +1,682 @@
+/* The IMAP conversation, driven by bytes, a fake store and a fake login. */
+#include "common/base/buf.h"
+#include "roles/client-access/cas.h"
+#include "roles/client-access/imap/session.h"
+#include "tests/unit/client-access/imap/fake.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct rig {
+	struct cas cas;
+	void *s;
+	struct buf out, in;	/* in: held back while the session pauses */
+	bool hung_up, paused, full, tls_wanted;
+	size_t window;		/* bytes that may be sent until it is full; 0: any */
+	size_t sent;
+};
+
+static void rig_send(void *ctx, const void *p, size_t n)
+{
+	struct rig *r = ctx;
+
+	assert_false(r->hung_up);
+	assert_int_equal(buf_add(&r->out, p, n), ERR_OK);
+	r->sent += n;
+	r->full = r->window && r->sent >= r->window;
+}
+
+static bool rig_is_full(void *ctx)
+{
+	return ((struct rig *)ctx)->full;
+}
+
+static void rig_pause(void *ctx, bool on)
+{
+	((struct rig *)ctx)->paused = on;
+}
+
+static void rig_starttls(void *ctx)
+{
+	((struct rig *)ctx)->tls_wanted = true;
+}
+
+static void rig_idle(void *ctx, int64_t ms)
+{
+	(void)ctx;
+	(void)ms;
+}
+
+static bool rig_exporter(void *ctx, uint8_t out[32])
+{
+	(void)ctx;
+	memset(out, 7, 32);
+	return true;
+}
+
+static void rig_hangup(void *ctx)
+{
+	struct rig *r = ctx;
+
+	r->hung_up = true;
+	imap_protocol.close(&r->s);
+}
+
+static void rig_up(struct rig *r, bool tls)
+{
+	const struct front_io io = { rig_send, rig_is_full, rig_pause, rig_starttls, rig_idle,
+				     rig_exporter, rig_hangup, r };
+	const struct front_peer peer = { .tls = tls };
+	static char host[] = "test";
+
+	memset(r, 0, sizeof(*r));
+	fake_reset();
+	r->cas.conf.hostname = host;
+	r->cas.conf.max_message = 100000;
+	watches_init(&r->cas.watches, &r->cas);
+	uid_maps_init(&r->cas.uid_maps);
+	buf_init(&r->out, 1 << 20);
+	buf_init(&r->in, 1 << 20);
+	r->s = imap_protocol.open(&r->cas, &io, &peer);
+}
+
+/* Nothing may be left in flight, in the maps, or watched. */
+static void rig_down(struct rig *r)
+{
+	imap_protocol.close(&r->s);
+	assert_int_equal(fake_waiting(), 0);
+	assert_int_equal(fake_watches(), 0);
+	watches_fini(&r->cas.watches);
+	uid_maps_fini(&r->cas.uid_maps);
+	buf_fini(&r->out);
+	buf_fini(&r->in);
+}
+
+/* Until nothing moves any more. */
+static void rig_settle(struct rig *r)
+{
+	bool moved;
+
+	do {
+		moved = fake_auth_step() || fake_step();
+		if (r->s && r->tls_wanted) {
+			r->tls_wanted = false;
+			buf_clear(&r->in);	/* as common/tls/conn does */
+			imap_protocol.secured(r->s);
+			moved = true;
+		}
+		if (r->s && r->full) {
+			r->full = false;
+			r->sent = 0;
+			imap_protocol.drained(r->s);
+			moved = true;
+		}
+		if (r->s && !r->paused && r->in.len > 0) {
+			size_t n = r->in.len;
+			char *copy = malloc(n);
+
+			memcpy(copy, r->in.data, n);
+			buf_clear(&r->in);
+			imap_protocol.feed(r->s, copy, n);
+			free(copy);
+			moved = true;
+		}
+	} while (moved);
+}
+
+static void rig_feed(struct rig *r, const char *p, size_t n)
+{
+	assert_int_equal(buf_add(&r->in, p, n), ERR_OK);
+	rig_settle(r);
+}
+
+static void rig_say(struct rig *r, const char *text)
+{
+	rig_feed(r, text, strlen(text));
+}
+
+/* What was said since the last look. */
+static void expect(struct rig *r, const char *what)
+{
+	if (strcmp(r->out.data, what) != 0)
+		fail_msg("expected:\n%s\ngot:\n%s", what, r->out.data);
+	buf_clear(&r->out);
+}
+
+static void log_in(struct rig *r)
+{
+	rig_say(r, "l LOGIN ann pw\r\n");
+	assert_non_null(strstr(r->out.data, "l OK "));
+	buf_clear(&r->out);
+}
+
+static void select_inbox(struct rig *r)
+{
+	log_in(r);
+	rig_say(r, "s SELECT INBOX\r\n");
+	assert_non_null(strstr(r->out.data, "s OK [READ-WRITE]"));
+	buf_clear(&r->out);
+}
+
+/* ---- cases --------------------------------------------------------------------- */
+
+#define HELLO  "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 AUTH=PLAIN " \
+	       "AUTH=LOGIN ID] test ready.\r\n"
+#define CAPS   "* CAPABILITY IMAP4rev1 LITERAL+ ID ENABLE NAMESPACE CHILDREN LIST-EXTENDED " \
+	       "LIST-STATUS SPECIAL-USE STATUS=SIZE IDLE UNSELECT UIDPLUS ESEARCH WITHIN " \
+	       "CONDSTORE MOVE\r\n"
+#define SELECTED "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk)\r\n" \
+	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk \\*)] " \
+	"Flags you may change.\r\n* 4 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 2] First unseen.\r\n" \
+	"* OK [UIDVALIDITY 7] UIDs are valid.\r\n* OK [UIDNEXT 10] Predicted next UID.\r\n" \
+	"* OK [HIGHESTMODSEQ 5] Highest.\r\n"
+
+/* In the state named by `first`: 'n' not logged in, 'a' logged in, 's' selected. */
+static const struct {
+	const char *name;
+	char first;
+	const char *in, *out;
+	bool hung_up;
+} cases[] = {
+	{ "login", 'n', "a LOGIN ann pw\r\n", CAPS "a OK Logged in.\r\n", false },
+	{ "login by literals", 'n', "a LOGIN {3+}\r\nann {2+}\r\npw\r\n", CAPS "a OK Logged in.\r\n", false },
+	{ "wrong password", 'n', "a login ann no\r\n",
+	  "a NO [AUTHENTICATIONFAILED] Wrong name or password.\r\n", false },
+	{ "pipelined behind a login", 'n', "a LOGIN ann pw\r\nb NOOP\r\nc LOGOUT\r\n",
+	  CAPS "a OK Logged in.\r\nb OK Done.\r\n* BYE See you.\r\nc OK Done.\r\n", true },
+	{ "twice", 'a', "a LOGIN ann pw\r\n", "a BAD Not allowed now.\r\n", false },
+	{ "initial response", 'n', "a AUTHENTICATE PLAIN good\r\n", CAPS "a OK Logged in.\r\n", false },
+	{ "without", 'n', "a AUTHENTICATE PLAIN\r\ngood\r\nb NOOP\r\n",
+	  "+ \r\n" CAPS "a OK Logged in.\r\nb OK Done.\r\n", false },
+	{ "sasl fails", 'n', "a AUTHENTICATE PLAIN\r\nbad\r\n",
+	  "+ \r\na NO [AUTHENTICATIONFAILED] Wrong name or password.\r\n", false },
+	{ "too early", 'n', "a SELECT INBOX\r\n", "a BAD Log in first.\r\n", false },
+	{ "append too early", 'n', "a APPEND INBOX {3}\r\nb NOOP\r\n",
+	  "a BAD Log in first.\r\nb OK Done.\r\n", false },
+	{ "not selected", 'a', "a FETCH 1 UID\r\n", "a BAD Select a mailbox first.\r\n", false },
+	{ "unknown", 'a', "a FROB\r\nb UID NOOP\r\n", "a BAD Unknown command.\r\nb BAD Unknown command.\r\n", false },
+	{ "empty line", 'a', "\r\n", "* BAD Expected a tag and a command.\r\n", false },
+	{ "arguments", 'a', "a NOOP x\r\nb CAPABILITY \r\n",
+	  "a BAD Too many arguments.\r\nb BAD Too many arguments.\r\n", false },
+	{ "tls twice", 'n', "a STARTTLS\r\n", "a BAD TLS is on already.\r\n", false },
+	{ "id", 'n', "a ID (\"name\" \"x\" \"v\" NIL)\r\nb ID NIL\r\nc ID x\r\n",
+	  "* ID (\"name\" \"Bourse\")\r\na OK Done.\r\n* ID (\"name\" \"Bourse\")\r\nb OK Done.\r\n"
+	  "c BAD Malformed command.\r\n", false },
+	{ "enable", 'a', "a ENABLE CONDSTORE X\r\nb ENABLE Y\r\n",
+	  "* ENABLED CONDSTORE\r\na OK Done.\r\n* ENABLED\r\nb OK Done.\r\n", false },
+	{ "namespace", 'a', "a NAMESPACE\r\n", "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\na OK Done.\r\n", false },
+	{ "select", 'a', "a SELECT inbox\r\n", SELECTED "a OK [READ-WRITE] Selected.\r\n", false },
+	{ "select nothing", 's', "a SELECT Nope\r\nb CHECK\r\n",
+	  "a NO [NONEXISTENT] No such mailbox.\r\nb BAD Select a mailbox first.\r\n", false },
+	{ "examine", 'a', "a EXAMINE Sent\r\nb STORE 1 FLAGS ()\r\nc UNSELECT\r\n",
+	  "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk)\r\n"
+	  "* OK [PERMANENTFLAGS ()] Flags you may change.\r\n* 0 EXISTS\r\n* 0 RECENT\r\n"
+	  "* OK [UIDVALIDITY 7] UIDs are valid.\r\n* OK [UIDNEXT 1] Predicted next UID.\r\n"
+	  "* OK [HIGHESTMODSEQ 6] Highest.\r\na OK [READ-ONLY] Selected.\r\n"
+	  "b NO [READ-ONLY] The mailbox was opened for reading.\r\nc OK Done.\r\n", false },
+	{ "status", 'a', "a STATUS INBOX (MESSAGES UIDNEXT UNSEEN)\r\nb STATUS x (MESSAGES)\r\n",
+	  "* STATUS INBOX (MESSAGES 4 UIDNEXT 10 UNSEEN 2)\r\na OK Done.\r\n"
+	  "b NO [NONEXISTENT] No such mailbox.\r\n", false },
+	{ "list", 'a', "a LIST \"\" %\r\nb LIST \"\" \"\"\r\n",
+	  "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
+	  "* LIST (\\HasChildren \\Drafts) \"/\" Drafts\r\na OK Done.\r\n"
+	  "* LIST (\\Noselect) \"/\" \"\"\r\nb OK Done.\r\n", false },
+	{ "lsub", 'a', "a LSUB \"\" %\r\nb LSUB \"\" *\r\n",
+	  "* LSUB (\\HasNoChildren \\Subscribed) \"/\" INBOX\r\n"
+	  "* LSUB (\\HasNoChildren \\Sent \\Subscribed) \"/\" Sent\r\n"
+	  "* LSUB (\\Noselect) \"/\" Drafts\r\na OK Done.\r\n"
+	  "* LSUB (\\HasNoChildren \\Subscribed) \"/\" INBOX\r\n"
+	  "* LSUB (\\HasNoChildren \\Sent \\Subscribed) \"/\" Sent\r\n"
+	  "* LSUB (\\HasNoChildren \\Subscribed) \"/\" Drafts/old\r\nb OK Done.\r\n", false },
+	{ "list extended", 'a', "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (Dr% Sent) RETURN (STATUS (MESSAGES))\r\n",
+	  "* LIST (\\HasNoChildren \\Sent \\Subscribed) \"/\" Sent\r\n* STATUS Sent (MESSAGES 0)\r\n"
+	  "* LIST (\\HasChildren \\Drafts) \"/\" Drafts (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
+	  "* STATUS Drafts (MESSAGES 0)\r\na OK Done.\r\n", false },
+	{ "folders", 'a', "a CREATE x/\r\nb CREATE x\r\nc RENAME x y\r\nd SUBSCRIBE y\r\ne DELETE y\r\n"
+	  "f DELETE y\r\ng CREATE INBOX\r\nh DELETE inbox\r\ni LIST (SUBSCRIBED) \"\" y\r\n",
+	  "a OK Done.\r\nb NO [ALREADYEXISTS] There is one of that name already.\r\nc OK Done.\r\n"
+	  "d OK Done.\r\ne OK Done.\r\nf NO [NONEXISTENT] No such mailbox.\r\n"
+	  "g NO [ALREADYEXISTS] There is one of that name already.\r\nh NO [CANNOT] INBOX stays.\r\n"
+	  "* LIST (\\NonExistent \\Subscribed) \"/\" y\r\ni OK Done.\r\n", false },
+	{ "append", 'a', "a APPEND Sent (\\Seen x) \"17-Jul-1996 02:44:25 -0700\" {12+}\r\nSubject: x\r\n\r\n"
+	  "b STATUS Sent (MESSAGES UNSEEN)\r\n",
+	  "a OK [APPENDUID 7 1] Done.\r\n* STATUS Sent (MESSAGES 1 UNSEEN 0)\r\nb OK Done.\r\n", false },
+	{ "append to nothing", 'a', "a APPEND Nope {3+}\r\nabc\r\nb NOOP\r\n",
+	  "a NO [TRYCREATE] No such mailbox.\r\nb OK Done.\r\n", false },
+	{ "append, waiting", 'a', "a APPEND Nope {3}\r\nb NOOP\r\n",
+	  "a NO [TRYCREATE] No such mailbox.\r\nb OK Done.\r\n", false },
+	{ "append with a tail", 'a', "a APPEND Sent {12+}\r\nSubject: x\r\n y\r\nb STATUS Sent (MESSAGES)\r\n",
+	  "a BAD Too many arguments.\r\n* STATUS Sent (MESSAGES 0)\r\nb OK Done.\r\n", false },
+	{ "two messages", 'a', "a APPEND Sent {12+}\r\nSubject: x\r\n {3+}\r\nabc\r\nb STATUS Sent (MESSAGES)\r\n",
+	  "a BAD One message at a time.\r\n* STATUS Sent (MESSAGES 0)\r\nb OK Done.\r\n", false },
+	{ "append too big", 'a', "a APPEND Sent {100001}\r\nb NOOP\r\n",
+	  "a NO [TOOBIG] Message too large.\r\nb OK Done.\r\n", false },
+	{ "append nothing", 'a', "a APPEND Sent {0}\r\nb APPEND Sent\r\n",
+	  "a NO [CANNOT] An empty message is none.\r\nb BAD Malformed command.\r\n", false },
+	{ "append bad flags", 'a', "a APPEND Sent (\\) {3+}\r\nabc\r\nb NOOP\r\n",
+	  "a BAD Malformed APPEND.\r\nb OK Done.\r\n", false },
+	{ "fetch", 's', "a FETCH 1:* (UID FLAGS)\r\n",
+	  "* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (UID 2 FLAGS ())\r\n"
+	  "* 3 FETCH (UID 3 FLAGS (\\Flagged junk))\r\n"
+	  "* 4 FETCH (UID 9 FLAGS (\\Deleted \\Seen))\r\na OK Done.\r\n", false },
+	{ "uid fetch", 's', "a UID FETCH 3:9 RFC822.SIZE\r\nb UID FETCH 100:200 FLAGS\r\nc UID FETCH * FLAGS\r\n",
+	  "* 3 FETCH (UID 3 RFC822.SIZE 166)\r\n* 4 FETCH (UID 9 RFC822.SIZE 166)\r\na OK Done.\r\n"
+	  "b OK Done.\r\n* 4 FETCH (UID 9 FLAGS (\\Deleted \\Seen))\r\nc OK Done.\r\n", false },
+	{ "fetch beyond", 's', "a FETCH 5 FLAGS\r\n", "a BAD No such message.\r\n", false },
+	{ "fetch body", 's', "a FETCH 1 (INTERNALDATE BODY[TEXT] BODY.PEEK[HEADER.FIELDS (subject)])\r\n",
+	  "* 1 FETCH (INTERNALDATE \"03-Jan-2006 15:04:05 +0000\" BODY[TEXT] {20}\r\n"
+	  "First line\r\nsecond\r\n BODY[HEADER.FIELDS (subject)] {25}\r\n"
+	  "Subject: Hello w\xc3\xb6rld\r\n\r\n)\r\na OK Done.\r\n", false },
+	{ "fetch sets seen", 's', "a FETCH 2 BODY[1]\r\nb FETCH 2 (BODY[1]<2.4> FLAGS)\r\n",
+	  "* 2 FETCH (BODY[1] {24}\r\nR3LDvMOfZSBhdXMgQmVybGlu FLAGS (\\Seen))\r\na OK Done.\r\n"
+	  "* 2 FETCH (BODY[1]<2> {4}\r\nLDvM FLAGS (\\Seen))\r\nb OK Done.\r\n", false },
+	{ "fetch what is not there", 's', "a FETCH 1 (BODY.PEEK[7] BODY.PEEK[TEXT]<100.5>)\r\n",
+	  "* 1 FETCH (BODY[7] NIL BODY[TEXT]<100> \"\")\r\na OK Done.\r\n", false },
+	{ "fetch envelope", 's', "a FETCH 2 ENVELOPE\r\n",
+	  "* 2 FETCH (ENVELOPE (NIL \"Parts\" ((NIL NIL \"carol\" \"example.test\")) "
+	  "((NIL NIL \"carol\" \"example.test\")) ((NIL NIL \"carol\" \"example.test\")) "
+	  "NIL NIL NIL NIL NIL))\r\na OK Done.\r\n", false },
+	{ "fetch changed", 's', "a FETCH 1:* (UID) (CHANGEDSINCE 4)\r\n",
+	  "* 4 FETCH (UID 9 MODSEQ (5))\r\na OK Done.\r\n", false },
+	{ "store", 's', "a STORE 2 +FLAGS (\\Answered $Forwarded)\r\nb UID STORE 2 -FLAGS.SILENT \\Answered\r\n"
+	  "c UID STORE 77 FLAGS ()\r\nd STORE 2 FLAGS (\\Seen)\r\n",
+	  "* 2 FETCH (FLAGS (\\Answered $Forwarded))\r\na OK Done.\r\nb OK Done.\r\nc OK Done.\r\n"
+	  "* 2 FETCH (FLAGS (\\Seen))\r\nd OK Done.\r\n", false },
+	{ "store unless changed", 's', "a STORE 1:2 (UNCHANGEDSINCE 2) +FLAGS (\\Draft)\r\n",
+	  "* 1 FETCH (FLAGS (\\Seen \\Draft) MODSEQ (9))\r\n"
+	  "a OK [MODIFIED 2] Some have changed since.\r\n", false },
+	{ "copy", 's', "a COPY 1,3:4 Sent\r\nb UID COPY 70 Sent\r\nc COPY 1 Nope\r\nd COPY 9 Sent\r\n",
+	  "a OK [COPYUID 7 1,3,9 1,2,3] Done.\r\nb OK Nothing to do.\r\n"
+	  "c NO [TRYCREATE] No such mailbox.\r\nd BAD No such message.\r\n", false },
+	{ "move", 's', "a MOVE 1,3 Sent\r\nb FETCH 1:* UID\r\n",
+	  "* OK [COPYUID 7 1,3 1,2] Moved.\r\n* 3 EXPUNGE\r\n* 1 EXPUNGE\r\na OK Done.\r\n"
+	  "* 1 FETCH (UID 2)\r\n* 2 FETCH (UID 9)\r\nb OK Done.\r\n", false },
+	{ "expunge", 's', "a EXPUNGE\r\nb EXPUNGE\r\nc UID EXPUNGE 1:3\r\nd EXPUNGE 1\r\n",
+	  "* 4 EXPUNGE\r\na OK Done.\r\nb OK Done.\r\nc OK Done.\r\nd BAD Too many arguments.\r\n", false },
+	{ "close", 's', "a CLOSE\r\nb STATUS INBOX (MESSAGES)\r\n",
+	  "a OK Closed.\r\n* STATUS INBOX (MESSAGES 3)\r\nb OK Done.\r\n", false },
+	{ "search", 's', "a SEARCH ALL\r\nb UID SEARCH UNSEEN\r\nc SEARCH SEEN DELETED\r\nd SEARCH KEYWORD junk\r\n"
+	  "e SEARCH 2:50 NOT FLAGGED\r\nf SEARCH 77\r\n",
+	  "* SEARCH 1 2 3 4\r\na OK Done.\r\n* SEARCH 2 3\r\nb OK Done.\r\n* SEARCH 4\r\nc OK Done.\r\n"
+	  "* SEARCH 3\r\nd OK Done.\r\n* SEARCH 2 4\r\ne OK Done.\r\n* SEARCH\r\nf OK Done.\r\n", false },
+	{ "search by row", 's', "a SEARCH OR FLAGGED DELETED\r\nb UID SEARCH SUBJECT W\xc3\x96RLD\r\n"
+	  "c SEARCH NOT FROM carol\r\nd SEARCH CHARSET X ALL\r\n",
+	  "* SEARCH 3 4\r\na OK Done.\r\nb BAD Expected a space.\r\n"
+	  "* SEARCH 1 3 4\r\nc OK Done.\r\nd NO [BADCHARSET (US-ASCII UTF-8)] Not supported.\r\n", false },
+	{ "search text", 's', "a UID SEARCH SUBJECT {6+}\r\nW\xc3\x96RLD\r\nb SEARCH BODY \"SECOND\"\r\n"
+	  "c SEARCH TEXT BERLIN\r\nd SEARCH TEXT binary\r\ne SEARCH HEADER mime-version \"\"\r\n"
+	  "f SEARCH TO bob NOT BODY x HEADER Message-ID <m1@example.test>\r\n",
+	  "* SEARCH 1 3 9\r\na OK Done.\r\n* SEARCH 1 3 4\r\nb OK Done.\r\n* SEARCH 2\r\nc OK Done.\r\n"
+	  "* SEARCH\r\nd OK Done.\r\n* SEARCH 2\r\ne OK Done.\r\n* SEARCH 1 3 4\r\nf OK Done.\r\n", false },
+	{ "esearch", 's', "a UID SEARCH RETURN (MIN MAX COUNT ALL) ALL\r\nb SEARCH RETURN () DRAFT\r\n"
+	  "c SEARCH RETURN (COUNT) MODSEQ 4\r\nd SEARCH MODSEQ 4\r\n",
+	  "* ESEARCH (TAG \"a\") UID MIN 1 MAX 9 ALL 1:3,9 COUNT 4\r\na OK Done.\r\n"
+	  "* ESEARCH (TAG \"b\")\r\nb OK Done.\r\n* ESEARCH (TAG \"c\") COUNT 2 MODSEQ 5\r\nc OK Done.\r\n"
+	  "* SEARCH 3 4 (MODSEQ 5)\r\nd OK Done.\r\n", false },
+	{ "idle", 's', "a IDLE\r\nDONE\r\nb IDLE\r\nx NOOP\r\n",
+	  "+ Idling.\r\na OK Done.\r\n+ Idling.\r\nb BAD Expected DONE.\r\n", false },
+	{ "endless literal", 'n', "a LOGIN {5000000000+}\r\n", "* BYE [CLIENTBUG] Literal too large.\r\n", true },
+};
+
+static void begin(struct rig *r, char state)
+{
+	rig_up(r, true);
+	expect(r, HELLO);
+	if (state == 'a')
+		log_in(r);
+	if (state == 's')
+		select_inbox(r);
+}
+
+/* The answer depends on nothing but the bytes: not on how the network cut them,
+ * not on how slowly the client reads. */
+static void test_cases_at_every_split(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		size_t len = strlen(cases[i].in);
+
+		for (size_t cut = 0; cut <= len; cut++) {
+			struct rig r;
+
+			begin(&r, cases[i].first);
+			r.window = cut % 3 == 1 ? 10 : 0;
+			rig_feed(&r, cases[i].in, cut);
+			rig_feed(&r, cases[i].in + cut, len - cut);
+			if (strcmp(r.out.data, cases[i].out) != 0)
+				fail_msg("%s, cut at %zu:\n%s\ngot:\n%s", cases[i].name, cut,
+					 cases[i].out, r.out.data);
+			assert_int_equal(r.hung_up, cases[i].hung_up);
+			rig_down(&r);
+		}
+	}
+}
+
+/* A client that leaves while anything is under way costs nothing. */
+static void test_client_leaves_at_any_time(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(cases); i++)
+		for (unsigned steps = 0; steps < 4; steps++) {
+			struct rig r;
+
+			begin(&r, cases[i].first);
+			assert_int_equal(buf_adds(&r.in, cases[i].in), ERR_OK);
+			imap_protocol.feed(r.s, r.in.data, r.in.len);
+			for (unsigned k = 0; k < steps && r.s; k++)
+				if (!fake_auth_step())
+					fake_step();
+			rig_down(&r);
+			while (fake_auth_step() || fake_step())
+				;
+		}
+}
+
+/* ---- plain connections ------------------------------------------------------------ */
+
+static void test_no_password_without_tls(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, false);
+	expect(&r, "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 STARTTLS "
+		   "LOGINDISABLED ID] test ready.\r\n");
+	rig_say(&r, "a LOGIN ann pw\r\n");
+	expect(&r, "a NO [PRIVACYREQUIRED] Not without TLS.\r\n");
+	rig_down(&r);
+}
+
+/* RFC 3207's lesson: what stands behind STARTTLS in plain is not obeyed. */
+static void test_starttls_forgets_what_was_said_in_plain(void **state)
+{
+	static const char in[] = "a STARTTLS\r\nb NOOP\r\n";
+
+	(void)state;
+	for (size_t cut = 0; cut < sizeof(in); cut++) {
+		struct rig r;
+
+		rig_up(&r, false);
+		buf_clear(&r.out);
+		imap_protocol.feed(r.s, in, cut);
+		if (!r.tls_wanted)
+			imap_protocol.feed(r.s, in + cut, sizeof(in) - 1 - cut);
+		rig_settle(&r);
+		expect(&r, "a OK Begin TLS now.\r\n");
+		rig_say(&r, "c LOGIN ann pw\r\n");
+		expect(&r, CAPS "c OK Logged in.\r\n");
+		rig_down(&r);
+	}
+}
+
+static void test_nonsense_from_strangers_ends(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	for (int i = 0; i < 10; i++)
+		rig_say(&r, "x FROB\r\n");
+	assert_true(r.hung_up);
+	rig_down(&r);
+}
+
+/* ---- changes by others --------------------------------------------------------------- */
+
+static void test_changes_are_told_by_noop(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	assert_int_equal(fake_watches(), 1);
+	fake_deliver("INBOX", "Subject: new\r\n\r\n");
+	fake_deliver("INBOX", "Subject: newer\r\n\r\n");
+	fake_set_flags("INBOX", 3, 0);
+	fake_expunge("INBOX", 2);
+	rig_settle(&r);
+	expect(&r, "");				/* not unless asked */
+	rig_say(&r, "a FETCH 3 UID\r\n");
+	expect(&r, "* 3 FETCH (UID 3)\r\na OK Done.\r\n");	/* and no EXPUNGE by FETCH */
+	rig_say(&r, "b NOOP\r\n");
+	expect(&r, "* 2 EXPUNGE\r\n* 2 FETCH (UID 3 FLAGS (junk))\r\n* 5 EXISTS\r\nb OK Done.\r\n");
+	rig_say(&r, "c NOOP\r\nd UID FETCH 1:* UID\r\n");
+	expect(&r, "c OK Done.\r\n* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 3)\r\n* 3 FETCH (UID 9)\r\n"
+		   "* 4 FETCH (UID 10)\r\n* 5 FETCH (UID 11)\r\nd OK Done.\r\n");
+	rig_down(&r);
+}
+
+static void test_changes_are_told_in_idle(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	rig_say(&r, "a IDLE\r\n");
+	expect(&r, "+ Idling.\r\n");
+	fake_deliver("INBOX", "Subject: new\r\n\r\n");
+	fake_deliver("INBOX", "Subject: newer\r\n\r\n");	/* while the first is looked at */
+	rig_settle(&r);
+	expect(&r, "* 6 EXISTS\r\n");
+	fake_expunge("INBOX", 1);
+	rig_settle(&r);
+	expect(&r, "* 1 EXPUNGE\r\n");
+	fake_away(true);			/* the store is away: nothing, and no spinning */
+	fake_set_flags("INBOX", 3, FLAG_SEEN);
+	rig_settle(&r);
+	expect(&r, "");
+	fake_away(false);
+	rig_say(&r, "DONE\r\n");
+	expect(&r, "* 2 FETCH (UID 3 FLAGS (\\Seen junk))\r\na OK Done.\r\n");
+	rig_down(&r);
+}
+
+static void test_own_changes_are_not_told_again(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	rig_say(&r, "a STORE 1:3 +FLAGS.SILENT (\\Answered)\r\nb FETCH 2 BODY[TEXT]\r\n");
+	buf_clear(&r.out);
+	rig_say(&r, "c NOOP\r\nd MOVE 1 Sent\r\n");
+	expect(&r, "c OK Done.\r\n* OK [COPYUID 7 1 1] Moved.\r\n* 1 EXPUNGE\r\nd OK Done.\r\n");
+	rig_say(&r, "e NOOP\r\n");
+	expect(&r, "e OK Done.\r\n");
+	rig_say(&r, "f APPEND INBOX {12+}\r\nSubject: x\r\n\r\ng COPY 1 INBOX\r\n");
+	expect(&r, "* 4 EXISTS\r\nf OK [APPENDUID 7 10] Done.\r\n"
+		   "* 5 EXISTS\r\ng OK [COPYUID 7 2 11] Done.\r\n");
+	rig_down(&r);
+}
+
+static void test_folder_that_goes_away(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	log_in(&r);
+	rig_say(&r, "s SELECT Sent\r\n");
+	buf_clear(&r.out);
+	fake_remove_folder("Sent");
+	rig_say(&r, "a NOOP\r\n");
+	expect(&r, "* BYE The mailbox was deleted.\r\n");
+	assert_true(r.hung_up);
+	rig_down(&r);
+}
+
+static void test_expunged_message_is_not_fetched(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	imap_protocol.feed(r.s, "a FETCH 1:3 (UID BODY[TEXT])\r\n", 30);
+	assert_true(fake_step());		/* rows came; then it is gone */
+	fake_expunge("INBOX", 1);
+	rig_settle(&r);
+	assert_null(strstr(r.out.data, "* 1 FETCH"));
+	assert_non_null(strstr(r.out.data, "* 2 FETCH"));
+	assert_non_null(strstr(r.out.data, "a OK Done."));
+	rig_down(&r);
+}
+
+/* ---- trouble ------------------------------------------------------------------------- */
+
+static void test_store_says_no(void **state)
+{
+	static const struct { const char *call, *in; enum err e; const char *out; } rows[] = {
+		{ "select", "a SELECT Sent\r\n", ERR_AGAIN, "a NO [UNAVAILABLE] Try again later.\r\n" },
+		{ "list", "a LIST \"\" *\r\n", ERR_INTERNAL, "a NO [SERVERBUG] Internal error.\r\n" },
+		{ "fetch", "a FETCH 1 UID\r\n", ERR_AGAIN, "a NO [UNAVAILABLE] Try again later.\r\n" },
+		{ "content", "a FETCH 1 BODY[]\r\n", ERR_AGAIN, "a NO [UNAVAILABLE] Try again later.\r\n" },
+		{ "query", "a SEARCH ALL\r\n", ERR_CORRUPT, "a NO [CORRUPTION] Stored data is damaged.\r\n" },
+		{ "content", "a SEARCH BODY x\r\n", ERR_AGAIN, "a NO [UNAVAILABLE] Try again later.\r\n" },
+		{ "flags", "a STORE 1 FLAGS ()\r\n", ERR_DENIED, "a NO [NOPERM] Permission denied.\r\n" },
+		{ "copy", "a COPY 1 Sent\r\n", ERR_LIMIT, "a NO [OVERQUOTA] Over a limit or quota.\r\n" },
+		{ "expunge", "a EXPUNGE\r\n", ERR_FULL, "a NO [UNAVAILABLE] Try again later.\r\n" },
+		{ "changes", "a NOOP\r\n", ERR_AGAIN, "a OK Done.\r\n" },
+		{ "append", "a APPEND Sent {5}\r\n", ERR_LIMIT, "+ Go ahead.\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct rig r;
+
+		rig_up(&r, true);
+		select_inbox(&r);
+		fake_fail(rows[i].call, rows[i].e);
+		rig_say(&r, rows[i].in);
+		expect(&r, rows[i].out);
+		if (strcmp(rows[i].call, "append") == 0) {	/* the rest is dropped */
+			rig_say(&r, "hello\r\n");
+			expect(&r, "a NO [OVERQUOTA] Over a limit or quota.\r\n");
+		}
+		rig_say(&r, "z NOOP\r\n");
+		assert_non_null(strstr(r.out.data, "z OK Done."));
+		rig_down(&r);
+	}
+}
+
+/* Inside a literal nothing can be said any more. */
+static void test_content_fails_in_the_middle(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	imap_protocol.feed(r.s, "a FETCH 1 (BODY[HEADER] BODY[TEXT])\r\n", 37);
+	assert_true(fake_step());
+	assert_true(fake_step());		/* the header has been said */
+	fake_fail("content", ERR_AGAIN);
+	rig_settle(&r);
+	assert_true(r.hung_up);
+	assert_null(strstr(r.out.data, "a OK"));
+	rig_down(&r);
+}
+
+static void test_store_is_away(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	log_in(&r);
+	fake_away(true);
+	rig_say(&r, "a SELECT INBOX\r\nb APPEND INBOX {3+}\r\nabc\r\nc NOOP\r\n");
+	expect(&r, "a NO [UNAVAILABLE] Try again later.\r\nb NO [UNAVAILABLE] Try again later.\r\n"
+		   "c OK Done.\r\n");
+	rig_down(&r);
+}
+
+static void test_rows_without_map(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	fake_no_maps(true);
+	rig_say(&r, "a FETCH 2 (BODY.PEEK[1])\r\nb SEARCH TEXT BERLIN\r\n");
+	expect(&r, "* 2 FETCH (BODY[1] {24}\r\nR3LDvMOfZSBhdXMgQmVybGlu)\r\na OK Done.\r\n"
+		   "* SEARCH 2\r\nb OK Done.\r\n");
+	rig_down(&r);
+}
+
+static void test_account_is_disabled(void **state)
+{
+	const struct guid other = { { 9 } };
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	imap_protocol.recheck(r.s, NULL);
+	assert_false(r.hung_up);
+	fake_disable_user();
+	imap_protocol.recheck(r.s, &other);
+	assert_false(r.hung_up);
+	imap_protocol.recheck(r.s, NULL);
+	fake_disable_user();
+	expect(&r, "* BYE Your account has changed, log in again.\r\n");
+	assert_true(r.hung_up);
+	rig_down(&r);
+}
+
+static void test_append_stores_every_byte(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	log_in(&r);
+	rig_say(&r, "a APPEND Sent (\\Draft) {32}\r\n");
+	expect(&r, "+ Go ahead.\r\n");
+	rig_say(&r, "Subject: all of it\r\n\r\nevery byte\r\n");
+	expect(&r, "a OK [APPENDUID 7 1] Done.\r\n");
+	assert_string_equal(fake_content("Sent", 1), "Subject: all of it\r\n\r\nevery byte");
+	assert_int_equal(fake_flags("Sent", 1), FLAG_DRAFT);
+	rig_down(&r);
+}
+
+static void quiet(enum log_level level, const char *line)
+{
+	(void)level;
+	(void)line;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases_at_every_split),
+		cmocka_unit_test(test_client_leaves_at_any_time),
+		cmocka_unit_test(test_no_password_without_tls),
+		cmocka_unit_test(test_starttls_forgets_what_was_said_in_plain),
+		cmocka_unit_test(test_nonsense_from_strangers_ends),
+		cmocka_unit_test(test_changes_are_told_by_noop),
+		cmocka_unit_test(test_changes_are_told_in_idle),
+		cmocka_unit_test(test_own_changes_are_not_told_again),
+		cmocka_unit_test(test_folder_that_goes_away),
+		cmocka_unit_test(test_expunged_message_is_not_fetched),
+		cmocka_unit_test(test_store_says_no),
+		cmocka_unit_test(test_content_fails_in_the_middle),
+		cmocka_unit_test(test_store_is_away),
+		cmocka_unit_test(test_rows_without_map),
+		cmocka_unit_test(test_account_is_disabled),
+		cmocka_unit_test(test_append_stores_every_byte),
+	};
+	int failed;
+
+	log_set_sink(quiet);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	fake_reset();
+	return failed;
+}
