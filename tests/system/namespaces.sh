@@ -96,7 +96,8 @@ on() {
 }
 # start NAME: its daemon, until it says that it is ready
 start() {
-	on "$1" setsid "$BUILD/bourse-$1" -C "$work/$1" >>"$work/$1/log" 2>&1 </dev/null &
+	# Not by on(): $! must be the daemon's own pid.
+	ip netns exec "$tag-$1" setsid "$BUILD/bourse-$1" -C "$work/$1" >>"$work/$1/log" 2>&1 </dev/null &
 	pid=$!
 	pids="$pid $pids"
 	until_true 20 sh -c "! kill -0 $pid 2>/dev/null || grep -q ' ready ' '$work/$1/log'" &&
@@ -175,7 +176,7 @@ mkdir "$work/sink"
 # The sink drops its rights to a user of its own.
 chmod 755 "$work"
 chown nobody "$work/sink"
-on outside smtp-sink -u nobody -R "$work/sink" -d %s. 10.77.3.2:25 100 &
+ip netns exec "$tag-outside" smtp-sink -u nobody -R "$work/sink" -d %s. 10.77.3.2:25 100 &
 pids="$! $pids"
 on client swaks --server 10.77.1.3:587 -tls --auth PLAIN --auth-user alice \
 	--auth-password secret-of-alice --from alice@example.test --to you@outside.test \

@@ -1,6 +1,7 @@
 /* What a peer with a good key and bad manners can do: raw messages. */
 #include "tests/unit/rpc/rig.h"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static unsigned n_served;
@@ -380,6 +381,7 @@ static pid_t fork_server(struct rig *r, const int *go)
 		struct rpc_conf s = { .methods = methods, .n_methods = N_ELEMS(methods) };
 		struct errbuf eb = { "" };
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* also when a test fails */
 		if (go && read(go[0], &c, 1) != 1)
 			_exit(3);
 		assert_int_equal(uv_loop_init(&r->loop), 0);
