@@ -1,4 +1,4 @@
-/* Private to verb_fetch*.c: one FETCH at work. */
+/* Private to imap_verb_fetch*.c: one FETCH at work. */
 #ifndef CAS_IMAP_FETCH_H
 #define CAS_IMAP_FETCH_H
 

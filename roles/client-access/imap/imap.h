@@ -208,13 +208,13 @@ enum next sync_gone(struct imap_session *s, struct uid_ranges gone, imap_work_fn
 
 /* ---- verbs ----------------------------------------------------------------------- */
 
-imap_work_fn verb_capability, verb_noop, verb_logout, verb_id, verb_enable, verb_namespace;
-imap_work_fn verb_starttls, verb_login, verb_authenticate;
-imap_work_fn verb_select, verb_examine, verb_check, verb_close, verb_unselect;
-imap_work_fn verb_create, verb_delete, verb_rename, verb_subscribe, verb_unsubscribe;
-imap_work_fn verb_list, verb_lsub, verb_status;
-imap_work_fn verb_append, verb_idle;
-imap_work_fn verb_fetch, verb_store, verb_copy, verb_move, verb_expunge, verb_search;
+imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_id,
+	imap_verb_enable, imap_verb_namespace, imap_verb_starttls, imap_verb_login,
+	imap_verb_authenticate, imap_verb_select, imap_verb_examine, imap_verb_check,
+	imap_verb_close, imap_verb_unselect, imap_verb_create, imap_verb_delete,
+	imap_verb_rename, imap_verb_subscribe, imap_verb_unsubscribe, imap_verb_list,
+	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_idle, imap_verb_fetch,
+	imap_verb_store, imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search;
 
 /* A hint came while the client idles; pumps. */
 void idle_news(struct imap_session *s);

@@ -191,7 +191,7 @@ static enum next last_byte(struct imap_session *s)
 }
 
 /* The command is complete, its message went before.  Was there anything behind? */
-enum next verb_append(struct imap_session *s)
+enum next imap_verb_append(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct append_run *r = s->run, again = { 0 };

@@ -92,12 +92,12 @@ static enum next start(struct imap_session *s, bool move)
 	return imap_await(s);
 }
 
-enum next verb_copy(struct imap_session *s)
+enum next imap_verb_copy(struct imap_session *s)
 {
 	return start(s, false);
 }
 
-enum next verb_move(struct imap_session *s)
+enum next imap_verb_move(struct imap_session *s)
 {
 	return start(s, true);
 }
@@ -117,7 +117,7 @@ static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t mod
 
 /* Only what the client knows of: a message it has not seen may be \Deleted by
  * somebody else. */
-enum next verb_expunge(struct imap_session *s)
+enum next imap_verb_expunge(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct uid_range all = { 1, uid_map_last(s->view.map) };

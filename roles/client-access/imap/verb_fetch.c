@@ -250,7 +250,7 @@ static unsigned columns(const struct fetch_run *r)
 	return c;
 }
 
-enum next verb_fetch(struct imap_session *s)
+enum next imap_verb_fetch(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct fetch_run *r = arena_alloc(&s->reader.arena, sizeof(*r));

@@ -40,7 +40,7 @@ static void cut_delimiter(char *name)
 		name[n - 1] = '\0';
 }
 
-enum next verb_create(struct imap_session *s)
+enum next imap_verb_create(struct imap_session *s)
 {
 	char *name;
 
@@ -55,7 +55,7 @@ enum next verb_create(struct imap_session *s)
 	return imap_await(s);
 }
 
-enum next verb_delete(struct imap_session *s)
+enum next imap_verb_delete(struct imap_session *s)
 {
 	char *name;
 
@@ -67,7 +67,7 @@ enum next verb_delete(struct imap_session *s)
 	return imap_await(s);
 }
 
-enum next verb_rename(struct imap_session *s)
+enum next imap_verb_rename(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	char *from, *to;
@@ -93,12 +93,12 @@ static enum next subscribe(struct imap_session *s, bool on)
 	return imap_await(s);
 }
 
-enum next verb_subscribe(struct imap_session *s)
+enum next imap_verb_subscribe(struct imap_session *s)
 {
 	return subscribe(s, true);
 }
 
-enum next verb_unsubscribe(struct imap_session *s)
+enum next imap_verb_unsubscribe(struct imap_session *s)
 {
 	return subscribe(s, false);
 }

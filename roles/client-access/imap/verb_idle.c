@@ -35,7 +35,7 @@ void idle_news(struct imap_session *s)
 	imap_pump(s);
 }
 
-enum next verb_idle(struct imap_session *s)
+enum next imap_verb_idle(struct imap_session *s)
 {
 	if (!imap_lex_end(&s->reader.cmd.args))
 		return imap_bad(s);

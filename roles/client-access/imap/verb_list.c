@@ -62,7 +62,7 @@ static enum next status_found(struct imap_session *s, enum err e, const struct s
 	return imap_finish(s, "OK Done.");
 }
 
-enum next verb_status(struct imap_session *s)
+enum next imap_verb_status(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	unsigned *items = arena_alloc(&s->reader.arena, sizeof(*items));
@@ -257,12 +257,12 @@ static enum next start(struct imap_session *s, bool lsub)
 	return imap_await(s);
 }
 
-enum next verb_list(struct imap_session *s)
+enum next imap_verb_list(struct imap_session *s)
 {
 	return start(s, false);
 }
 
-enum next verb_lsub(struct imap_session *s)
+enum next imap_verb_lsub(struct imap_session *s)
 {
 	return start(s, true);
 }

@@ -4,7 +4,7 @@
 #include "common/base/clock.h"
 #include <string.h>
 
-enum next verb_starttls(struct imap_session *s)
+enum next imap_verb_starttls(struct imap_session *s)
 {
 	struct span tag = s->reader.cmd.tag;
 
@@ -82,7 +82,7 @@ static void login_done(void *ctx, enum err e, const struct login_result *r)
 	imap_pump(s);
 }
 
-enum next verb_login(struct imap_session *s)
+enum next imap_verb_login(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct span user, password;
@@ -135,7 +135,7 @@ static void sasl_step(void *ctx, enum err e, const char *challenge,
 	imap_pump(s);
 }
 
-enum next verb_authenticate(struct imap_session *s)
+enum next imap_verb_authenticate(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct arena *a = &s->reader.arena;

@@ -396,7 +396,7 @@ static enum next say_hits(struct imap_session *s)
 
 /* ---- the command ------------------------------------------------------------------------- */
 
-enum next verb_search(struct imap_session *s)
+enum next imap_verb_search(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct search_run *r = arena_alloc(&s->reader.arena, sizeof(*r));

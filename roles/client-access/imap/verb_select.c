@@ -109,17 +109,17 @@ static enum next start(struct imap_session *s, bool read_only)
 	return folder_find(s, name, found);
 }
 
-enum next verb_select(struct imap_session *s)
+enum next imap_verb_select(struct imap_session *s)
 {
 	return start(s, false);
 }
 
-enum next verb_examine(struct imap_session *s)
+enum next imap_verb_examine(struct imap_session *s)
 {
 	return start(s, true);
 }
 
-enum next verb_unselect(struct imap_session *s)
+enum next imap_verb_unselect(struct imap_session *s)
 {
 	if (!imap_lex_end(&s->reader.cmd.args))
 		return imap_bad(s);
@@ -143,7 +143,7 @@ static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t mod
 }
 
 /* Expunges what the client knows of, and says nothing of it. */
-enum next verb_close(struct imap_session *s)
+enum next imap_verb_close(struct imap_session *s)
 {
 	uint32_t last = uid_map_last(s->view.map);
 	const struct uid_range all = { 1, last };
@@ -151,7 +151,7 @@ enum next verb_close(struct imap_session *s)
 	if (!imap_lex_end(&s->reader.cmd.args))
 		return imap_bad(s);
 	if (s->view.read_only || last == 0)
-		return verb_unselect(s);
+		return imap_verb_unselect(s);
 	s->call = store_expunge(&s->at, s->view.fid, (struct uid_ranges){ &all, 1 }, false,
 				expunged, s);
 	return imap_await(s);

@@ -119,7 +119,7 @@ static enum next next_ranges(struct imap_session *s)
 	return imap_await_rows(s);
 }
 
-enum next verb_store(struct imap_session *s)
+enum next imap_verb_store(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct store_run *r = arena_alloc(&s->reader.arena, sizeof(*r));

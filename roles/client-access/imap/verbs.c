@@ -5,42 +5,42 @@
 #include "common/imap/write.h"
 
 static const struct imap_verb verbs[] = {
-	/* name          run               legal in     flags, capability */
-	{ "CAPABILITY",  verb_capability,  IN_ANY,      0, NULL },
-	{ "NOOP",        verb_noop,        IN_ANY,      VERB_SYNC, NULL },
-	{ "LOGOUT",      verb_logout,      IN_ANY,      0, NULL },
-	{ "ID",          verb_id,          IN_ANY,      0, "ID" },
-	{ "STARTTLS",    verb_starttls,    IN_NOAUTH,   0, NULL },
-	{ "LOGIN",       verb_login,       IN_NOAUTH,   VERB_SECRET, NULL },
-	{ "AUTHENTICATE", verb_authenticate, IN_NOAUTH, VERB_SECRET, NULL },
-	{ "ENABLE",      verb_enable,      IN_USER,     0, "ENABLE" },
-	{ "NAMESPACE",   verb_namespace,   IN_USER,     0, "NAMESPACE" },
-	{ "SELECT",      verb_select,      IN_USER,     VERB_STORE, NULL },
-	{ "EXAMINE",     verb_examine,     IN_USER,     VERB_STORE, NULL },
-	{ "CREATE",      verb_create,      IN_USER,     VERB_STORE, NULL },
-	{ "DELETE",      verb_delete,      IN_USER,     VERB_STORE, NULL },
-	{ "RENAME",      verb_rename,      IN_USER,     VERB_STORE, NULL },
-	{ "SUBSCRIBE",   verb_subscribe,   IN_USER,     VERB_STORE, NULL },
-	{ "UNSUBSCRIBE", verb_unsubscribe, IN_USER,     VERB_STORE, NULL },
-	{ "LIST",        verb_list,        IN_USER,     VERB_STORE,
-	  "CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE" },
-	{ "LSUB",        verb_lsub,        IN_USER,     VERB_STORE, NULL },
-	{ "STATUS",      verb_status,      IN_USER,     VERB_STORE, "STATUS=SIZE" },
-	{ "APPEND",      verb_append,      IN_USER,     VERB_STORE, NULL },
-	{ "IDLE",        verb_idle,        IN_USER,     0, "IDLE" },
-	{ "CHECK",       verb_check,       IN_SELECTED, VERB_SYNC, NULL },
-	{ "CLOSE",       verb_close,       IN_SELECTED, VERB_STORE, NULL },
-	{ "UNSELECT",    verb_unselect,    IN_SELECTED, 0, "UNSELECT" },
-	{ "EXPUNGE",     verb_expunge,     IN_SELECTED,
+	/* name           run                      legal in     flags, capability */
+	{ "CAPABILITY",    imap_verb_capability,    IN_ANY,      0, NULL },
+	{ "NOOP",          imap_verb_noop,          IN_ANY,      VERB_SYNC, NULL },
+	{ "LOGOUT",        imap_verb_logout,        IN_ANY,      0, NULL },
+	{ "ID",            imap_verb_id,            IN_ANY,      0, "ID" },
+	{ "STARTTLS",      imap_verb_starttls,      IN_NOAUTH,   0, NULL },
+	{ "LOGIN",         imap_verb_login,         IN_NOAUTH,   VERB_SECRET, NULL },
+	{ "AUTHENTICATE",  imap_verb_authenticate,  IN_NOAUTH,   VERB_SECRET, NULL },
+	{ "ENABLE",        imap_verb_enable,        IN_USER,     0, "ENABLE" },
+	{ "NAMESPACE",     imap_verb_namespace,     IN_USER,     0, "NAMESPACE" },
+	{ "SELECT",        imap_verb_select,        IN_USER,     VERB_STORE, NULL },
+	{ "EXAMINE",       imap_verb_examine,       IN_USER,     VERB_STORE, NULL },
+	{ "CREATE",        imap_verb_create,        IN_USER,     VERB_STORE, NULL },
+	{ "DELETE",        imap_verb_delete,        IN_USER,     VERB_STORE, NULL },
+	{ "RENAME",        imap_verb_rename,        IN_USER,     VERB_STORE, NULL },
+	{ "SUBSCRIBE",     imap_verb_subscribe,     IN_USER,     VERB_STORE, NULL },
+	{ "UNSUBSCRIBE",   imap_verb_unsubscribe,   IN_USER,     VERB_STORE, NULL },
+	{ "LIST",          imap_verb_list,          IN_USER,
+	  VERB_STORE, "CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE" },
+	{ "LSUB",          imap_verb_lsub,          IN_USER,     VERB_STORE, NULL },
+	{ "STATUS",        imap_verb_status,        IN_USER,     VERB_STORE, "STATUS=SIZE" },
+	{ "APPEND",        imap_verb_append,        IN_USER,     VERB_STORE, NULL },
+	{ "IDLE",          imap_verb_idle,          IN_USER,     0, "IDLE" },
+	{ "CHECK",         imap_verb_check,         IN_SELECTED, VERB_SYNC, NULL },
+	{ "CLOSE",         imap_verb_close,         IN_SELECTED, VERB_STORE, NULL },
+	{ "UNSELECT",      imap_verb_unselect,      IN_SELECTED, 0, "UNSELECT" },
+	{ "EXPUNGE",       imap_verb_expunge,       IN_SELECTED,
 	  VERB_STORE | VERB_UID | VERB_WRITE, "UIDPLUS" },
-	{ "SEARCH",      verb_search,      IN_SELECTED,
+	{ "SEARCH",        imap_verb_search,        IN_SELECTED,
 	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE, "ESEARCH WITHIN" },
-	{ "FETCH",       verb_fetch,       IN_SELECTED,
+	{ "FETCH",         imap_verb_fetch,         IN_SELECTED,
 	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE, NULL },
-	{ "STORE",       verb_store,       IN_SELECTED,
+	{ "STORE",         imap_verb_store,         IN_SELECTED,
 	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE | VERB_WRITE, "CONDSTORE" },
-	{ "COPY",        verb_copy,        IN_SELECTED, VERB_STORE | VERB_UID, NULL },
-	{ "MOVE",        verb_move,        IN_SELECTED,
+	{ "COPY",          imap_verb_copy,          IN_SELECTED, VERB_STORE | VERB_UID, NULL },
+	{ "MOVE",          imap_verb_move,          IN_SELECTED,
 	  VERB_STORE | VERB_UID | VERB_WRITE, "MOVE" },
 };
 
@@ -102,7 +102,7 @@ static bool no_arguments(struct imap_session *s)
 	return imap_lex_end(&s->reader.cmd.args);
 }
 
-enum next verb_capability(struct imap_session *s)
+enum next imap_verb_capability(struct imap_session *s)
 {
 	if (!no_arguments(s))
 		return imap_bad(s);
@@ -112,17 +112,17 @@ enum next verb_capability(struct imap_session *s)
 	return imap_finish(s, "OK Done.");
 }
 
-enum next verb_noop(struct imap_session *s)
+enum next imap_verb_noop(struct imap_session *s)
 {
 	return no_arguments(s) ? imap_finish(s, "OK Done.") : imap_bad(s);
 }
 
-enum next verb_check(struct imap_session *s)
+enum next imap_verb_check(struct imap_session *s)
 {
-	return verb_noop(s);
+	return imap_verb_noop(s);
 }
 
-enum next verb_logout(struct imap_session *s)
+enum next imap_verb_logout(struct imap_session *s)
 {
 	struct span tag = s->reader.cmd.tag;
 
@@ -134,7 +134,7 @@ enum next verb_logout(struct imap_session *s)
 }
 
 /* RFC 2971: up to 30 pairs.  What the client says goes to the debug log only. */
-enum next verb_id(struct imap_session *s)
+enum next imap_verb_id(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct span field, value;
@@ -167,7 +167,7 @@ enum next verb_id(struct imap_session *s)
 }
 
 /* RFC 5161: unknown names are ignored. */
-enum next verb_enable(struct imap_session *s)
+enum next imap_verb_enable(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	bool condstore = false;
@@ -185,7 +185,7 @@ enum next verb_enable(struct imap_session *s)
 	return imap_finish(s, "OK Done.");
 }
 
-enum next verb_namespace(struct imap_session *s)
+enum next imap_verb_namespace(struct imap_session *s)
 {
 	if (!no_arguments(s))
 		return imap_bad(s);
