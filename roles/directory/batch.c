@@ -47,8 +47,10 @@ static void follow(struct batch *b)
 	struct directory *d = b->d;
 
 	d->usn = b->usn;
-	metric_set(d->m, M_USN, (int64_t)d->usn);
-	metric_add(d->m, M_CHANGES, 1);
+	if (d->m) {
+		metric_set(d->m, M_USN, (int64_t)d->usn);
+		metric_add(d->m, M_CHANGES, 1);
+	}
 	if (b->keys) {
 		tables_load(&d->tables, d->db);
 		if (d->rpc)

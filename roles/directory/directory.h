@@ -47,9 +47,19 @@ struct directory {
 	int64_t started_ms;
 
 	uv_timer_t push, daily;
+	bool timers;			/* they are initialised */
 	struct hash members;		/* who reported: struct seen, by GUID */
 	struct gate enrol_gate;
 };
+
+/* ---- serve.c -------------------------------------------------------------------- */
+void directory_conf_fill(struct directory_conf *c);	/* what follows from what is set */
+void directory_init(struct directory *d);
+struct metric_set *directory_metrics(struct metrics *m);
+/* d has conf, folders, loop and metrics.  Closing is right after a failure too; the
+ * loop must turn until its handles are closed. */
+enum err directory_open(struct directory *d, struct errbuf *eb) A_MUST_USE;
+void directory_close(struct directory *d);
 
 /* ---- schema.c ------------------------------------------------------------------- */
 enum err directory_open_db(struct directory *d, struct errbuf *eb) A_MUST_USE;
@@ -93,7 +103,6 @@ void seen_free(struct directory *d);
 /* ---- rpc.c ------------------------------------------------------------------------- */
 extern const struct rpc_method directory_methods[];
 extern const size_t directory_n_methods;
-extern const struct rpc_method enrol_methods[];
 
 /* ---- admin.c: sockets of administrators ----------------------------------------------- */
 enum err admin_listen(struct directory *d, struct errbuf *eb) A_MUST_USE;
