@@ -206,9 +206,10 @@ static void hash_done(void *ctx)
 	if (c->e == ERR_OK || c->e == ERR_DENIED)
 		note(l, c->user, cred, &c->source, c->now_ms, c->e == ERR_OK);
 	if (c->e == ERR_OK) {
-		cache_key(l->cache, cred->principal.b, cred->usn, c->password, c->password_len, key);
+		cache_key(l->cache, c->cred.principal.b, c->cred.usn, c->password, c->password_len,
+			  key);
 		cache_add(l->cache, key, c->old, c->now_ms);
-		if (!may_use(cred, c->protocol))
+		if (!may_use(&c->cred, c->protocol))
 			c->e = ERR_DENIED;
 	}
 	if (c->e == ERR_CORRUPT)

@@ -56,12 +56,10 @@ static enum err encode(const char *p, size_t n, struct buf *out)
 
 static enum err plain(const char *user, const char *password, struct buf *out)
 {
-	size_t u = strlen(user), p = strlen(password), n = u + p + 2;
-	char *msg = xcalloc(1, n + 1);
+	size_t n = strlen(user) + strlen(password) + 2;
+	char *msg = xasprintf("%c%s%c%s", '\0', user, '\0', password);
 	enum err e;
 
-	memcpy(msg + 1, user, u);
-	memcpy(msg + 2 + u, password, p);
 	e = encode(msg, n, out);
 	sodium_memzero(msg, n);
 	free(msg);

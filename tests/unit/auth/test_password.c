@@ -66,7 +66,7 @@ static void test_what_is_no_password(void **state)
 {
 	static char longest[PASSWORD_MAX + 2];
 	static const struct password_params weak = { 8192, 1, 4095 };
-	static const char *const bad[] = { "", "bad\x80utf8", "control\x01", "\xd8\xa7" "1" };
+	static const char *const bad[] = { "", "bad\x80utf8", "control\x01", ("\xd8\xa7" "1") };
 	struct sealed a, s;
 
 	(void)state;
@@ -133,7 +133,7 @@ static void test_imported_hashes(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(cases); i++) {
 		struct sealed a, s;
-		bool old;
+		bool old = false;
 		enum err e = password_import(cases[i].hash, &cheap, &pepper, &a, &s, NULL);
 
 		if (cases[i].password == NULL) {
