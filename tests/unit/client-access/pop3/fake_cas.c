@@ -24,7 +24,7 @@ struct api_call {
 	store_expunge_cb *on_expunge;
 	login_cb *on_login;
 	sasl_cb *on_sasl;
-	size_t at, credit;
+	size_t at, end, credit;
 	struct fake_message *m;
 	struct uid_range r[64];
 	size_t n;
@@ -78,7 +78,6 @@ void api_grant(struct api_call *c, size_t bytes)
 {
 	CHECK(c != NULL && bytes <= (1u << 20) - c->credit);
 	c->credit += bytes;
-	fake.granted += bytes;
 }
 
 enum err account_locate(struct cas *cas, const struct guid *principal, struct store_at *at)
@@ -131,18 +130,24 @@ struct api_call *store_content(const struct store_at *at, uint64_t fid, uint32_t
 {
 	struct api_call *c = add(CONTENT, ctx);
 
-	CHECK(at->mailbox.b[0] == 1 && fid == 5 && offset == 0 && length == 0);
+	CHECK(at->mailbox.b[0] == 1 && fid == 5 && length > 0);
 	c->on_bytes = bytes;
 	c->on_content = cb;
 	c->credit = 1u << 20;
+	c->at = offset;
+	c->end = offset + length;
 	c->e = fake.e_content;
 	for (size_t i = 0; i < fake.n; i++)
 		if (fake.m[i].uid == uid && !fake.m[i].gone)
 			c->m = &fake.m[i];
-	if (c->m == NULL)
+	if (c->m == NULL) {
 		c->e = ERR_NOTFOUND;
-	else if (set_seen)
-		c->m->seen = true;
+		return c;
+	}
+	CHECK(offset < c->m->n || (offset == 0 && c->m->n == 0));
+	if (c->end > c->m->n)
+		c->end = c->m->n;
+	c->m->seen |= set_seen;
 	return c;
 }
 
@@ -192,7 +197,7 @@ static void turn_fetch(struct api_call *c)
 
 static bool turn_content(struct api_call *c)
 {
-	size_t n = fake.chunk ? fake.chunk : 7, left = c->e ? 0 : c->m->n - c->at;
+	size_t n = fake.chunk ? fake.chunk : 7, left = c->e ? 0 : c->end - c->at;
 	store_content_cb *cb = c->on_content;
 	void *ctx = c->ctx;
 	enum err e = c->e;

@@ -30,7 +30,7 @@ struct fake {
 	struct fake_message *m;
 	size_t n;
 	size_t chunk;			/* of content; 0: 7 bytes */
-	size_t sent, granted;		/* of all content calls */
+	size_t sent;			/* of all content calls */
 	size_t break_at;		/* content fails after so much; 0: never */
 	enum err e_locate, e_open, e_list, e_fetch, e_content, e_expunge, e_still;
 	bool no_size, disorder, no_inbox;	/* the store breaks its word */

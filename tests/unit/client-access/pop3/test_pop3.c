@@ -341,6 +341,7 @@ static void test_content_fails(void **state)
 	say("RETR 2\r\n");
 	expect("-ERR [SYS/TEMP] Not available now, try again later.\r\n");
 	fake.e_locate = ERR_OK;
+	assert_false(fake.hung_up);
 	fake.break_at = 14;
 	say("DELE 2\r\nRETR 4\r\nQUIT\r\n");
 	expect("+OK Marked.\r\n+OK 62 octets.\r\nSubject: an en");
@@ -590,15 +591,16 @@ static void test_back_pressure(void **state)
 	fake.full_at = 256u << 10;
 	fake.chunk = 256u << 10;
 	say("RETR 1\r\n");
-	assert_int_equal(fake.sent, 1u << 20);		/* the window */
-	while (fake.calls > 0) {
+	assert_int_equal(fake.sent, 1u << 20);		/* a page, and no more */
+	assert_int_equal(fake.calls, 0);
+	while (fake.sent < BIG || fake.unread > 0) {
 		fake_read(100000);
 		fake_run();
 		if (fake.unread > most)
 			most = fake.unread;
 	}
 	assert_int_equal(fake.sent, BIG);
-	assert_true(most < (1u << 20) + (512u << 10));
+	assert_true(most < (1u << 20) + (300u << 10));
 	assert_int_equal(fake.out.len, strlen("+OK 3145728 octets.\r\n.\r\n") + BIG + BIG / 64);
 	fake_read(SIZE_MAX);
 	fake.slow = false;
@@ -611,6 +613,34 @@ static void test_back_pressure(void **state)
 	assert_int_equal(fake.sent, 256u << 10);	/* and now one chunk is enough */
 	assert_int_equal(fake.calls, 0);
 	fake_down();
+	free(big);
+}
+
+/* The server goes away, or the database moves and is nowhere, between two pages. */
+static void test_pages_fail(void **state)
+{
+	enum { SIZE = 2500000 };
+	char *big = xcalloc(1, SIZE);
+	struct fake_message m = { .uid = 1, .content = big, .n = SIZE };
+	enum err *const fails[] = { &fake.e_locate, &fake.e_content };
+
+	(void)state;
+	memset(big, 'x', SIZE);
+	for (size_t i = 0; i < N_ELEMS(fails); i++) {
+		fake_up(&m, 1, true);
+		say(LOGIN);
+		fake.slow = true;
+		fake.full_at = 1000;
+		fake.chunk = 100000;
+		say("RETR 1\r\n");
+		assert_int_equal(fake.sent, 1u << 20);
+		*fails[i] = ERR_AGAIN;
+		fake_read(SIZE_MAX);
+		fake_run();
+		assert_true(fake.hung_up);
+		assert_int_equal(fake.out.len, strlen("+OK 2500000 octets.\r\n") + (1u << 20));
+		fake_down();
+	}
 	free(big);
 }
 
@@ -663,6 +693,7 @@ int main(void)
 		cmocka_unit_test(test_impatient_client),
 		cmocka_unit_test(test_unread_answers),
 		cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_pages_fail),
 		cmocka_unit_test(test_long_list),
 	};
 
