@@ -34,7 +34,7 @@ static enum err own_identity(struct directory *d, struct errbuf *eb)
 	enum err e = identity_load(d->config_dir, "bourse-directory", &d->id, eb);
 
 	if (e == ERR_NOTFOUND && !guid_is_null(&d->organisation))
-		return err_set(eb, ERR_NOTFOUND, "%s/keys/bourse-directory.key is gone: bring it "
+		return err_set(eb, ERR_NOTFOUND, "%s/keys/bourse-directory/key is gone: bring it "
 			       "back from where its copy is kept", d->config_dir);
 	if (e != ERR_NOTFOUND)
 		return e;
