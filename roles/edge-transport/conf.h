@@ -1,0 +1,26 @@
+#ifndef EDGE_CONF_H
+#define EDGE_CONF_H
+/* conf - the settings of bourse-edge's host; the organisation's come with its feed */
+#include "common/conf/conf.h"
+#include <stdbool.h>
+
+struct edge_conf {
+	char *listen, *endpoint;	/* bus */
+	char **smtp;
+	char *hostname;
+	char *certificate, *key;
+	char **nameservers;
+	unsigned connections, per_source, outbound, per_domain;
+	uint64_t disk_low, disk_high, max_queue;
+	int64_t tarpit_ms, inactivity_ms, connection_ms;
+	unsigned recipients, message_rate, unknown_budget;
+	int64_t unknown_window_ms;
+	int64_t track_ms;
+	uint64_t track_size;
+	uint64_t cache;
+	const char *data_dir;		/* set by main() */
+};
+
+extern const struct conf_item edge_items[];
+extern const size_t edge_n_items;
+#endif
