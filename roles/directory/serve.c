@@ -64,6 +64,8 @@ static enum err open_bus(struct directory *d, struct errbuf *eb)
 
 	memcpy(rc.public_key, d->id->public_key, RPC_KEY);
 	memcpy(rc.secret_key, d->id->secret_key, RPC_KEY);
+	memcpy(rc.old_public_key, d->id->old_public_key, RPC_KEY);
+	memcpy(rc.old_secret_key, d->id->old_secret_key, RPC_KEY);
 	e = rpc_open(&rc, &d->rpc, eb);
 	sodium_memzero(&rc, sizeof(rc));
 	if (!e)

@@ -1,6 +1,7 @@
 #include "rig.h"
 #include "common/base/clock.h"
 #include "common/replica/member.h"
+#include "common/replica/member_priv.h"
 #include "common/replica/seal.h"
 #include "common/replica/ticket.h"
 #include <sys/stat.h>
@@ -362,6 +363,93 @@ static void test_a_change_is_seen_within_a_second(void **state)
 	world_down(&w);
 }
 
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static bool key_is_known(struct world *w, void *key)
+{
+	struct rpc_ident who;
+
+	return tables_who(&w->r.d.tables, key, &who);
+}
+
+static bool key_is_first(struct world *w, void *key)
+{
+	struct arena a = { 0 };
+	struct object *o;
+	bool first;
+
+	assert_int_equal(apply_find(&w->r.d, CLASS_SERVER, "hub1", NULL, &a, &o, &w->r.eb), ERR_OK);
+	first = memcmp(object_bytes(o, OBJ_KEY).p, key, RPC_KEY) == 0;
+	arena_fini(&a);
+	return first;
+}
+
+/* The next key is known before it is used, in front once it is, and who dials the
+ * hub follows. */
+static void test_a_hub_changes_its_keys(void **state)
+{
+	struct identity *id;
+	uint8_t next[RPC_KEY];
+	struct role *hub, *cas;
+	struct world w;
+
+	(void)state;
+	world_up(&w);
+	enrol_inside(&w, "bourse-hub", RPC_HUB, "hub1");
+	enrol_inside(&w, "bourse-cas", RPC_CAS, "cas1");
+	hub = start(&w, 0, "bourse-hub", RPC_HUB, "hub", 0);
+	cas = start(&w, 1, "bourse-cas", RPC_CAS, "cas", RPC_HUB);
+	until(&w, "hub", has_reported, hub);
+	until(&w, "cas", has_reported, cas);
+	assert_int_equal(member_rotate(hub->member, &w.r.eb), ERR_OK);
+	assert_int_equal(identity_load(w.r.dir, "bourse-hub", &id, &w.r.eb), ERR_OK);
+	memcpy(next, id->public_key, RPC_KEY);
+	identity_free(&id);
+	until(&w, "next key", key_is_known, next);
+	assert_false(key_is_first(&w, next));
+	member_close(&hub->member);
+	uv_run(&w.loop, UV_RUN_NOWAIT);
+	uv_run(&w.loop, UV_RUN_NOWAIT);
+	hub = start(&w, 0, "bourse-hub", RPC_HUB, "hub", 0);
+	until(&w, "key in front", key_is_first, next);
+	until(&w, "cas", has_reported, cas);
+	world_down(&w);
+}
+
+/* The directory's own: who knows the old one comes in with it and learns the new. */
+static bool follows(struct world *w, void *arg)
+{
+	struct role *role = arg;
+
+	return memcmp(member_identity(role->member)->directory_key, w->r.d.id->public_key,
+		      RPC_KEY) == 0 && has_reported(w, arg);
+}
+
+static void test_the_directory_changes_its_keys(void **state)
+{
+	struct metrics *m;
+	struct role *hub;
+	struct world w;
+
+	(void)state;
+	world_up(&w);
+	enrol_inside(&w, "bourse-hub", RPC_HUB, "hub1");
+	hub = start(&w, 0, "bourse-hub", RPC_HUB, "hub", 0);
+	until(&w, "hub", has_reported, hub);
+	m = w.r.d.metrics;
+	identity_rotate(w.r.d.id);
+	assert_int_equal(identity_save(w.r.d.id, &w.r.eb), ERR_OK);
+	directory_close(&w.r.d);
+	uv_run(&w.loop, UV_RUN_NOWAIT);
+	uv_run(&w.loop, UV_RUN_NOWAIT);
+	directory_init(&w.r.d);
+	w.r.d.metrics = m;
+	if (directory_open(&w.r.d, &w.r.eb) != ERR_OK)
+		fail_msg("directory: %s", w.r.eb.text);
+	until(&w, "hub follows", follows, hub);
+	world_down(&w);
+}
+
 static bool hub_is_down(struct world *w, void *arg)
 {
 	struct guid *hub = arg;
@@ -413,6 +501,8 @@ int main(void)
 		cmocka_unit_test(test_edge),
 		cmocka_unit_test(test_a_change_is_seen_within_a_second),
 		cmocka_unit_test(test_a_removed_server_is_cut_off),
+		cmocka_unit_test(test_a_hub_changes_its_keys),
+		cmocka_unit_test(test_the_directory_changes_its_keys),
 		cmocka_unit_test(test_who_is_not_enrolled_is_told),
 	};
 
