@@ -44,6 +44,8 @@ static enum err make_report(struct report *p, struct queue_item *it, int64_t now
 		return ERR_OK;
 	if (e)
 		log_error(NULL, "report not made err=%s detail=%s", err_text(e), eb.text);
+	else if (p->conf.reroute)
+		p->conf.reroute(p->conf.ctx, *report, now);
 	return e;
 }
 

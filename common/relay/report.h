@@ -16,6 +16,8 @@ struct report_conf {
 	const char *hostname;		/* borrowed */
 	enum hop_kind to;		/* where reports go: HOP_SUBMIT, or an edge's HOP_HUB */
 	const struct route *(*route)(void *ctx);
+	/* Change where a report goes.  Optional. */
+	void (*reroute)(void *ctx, struct mail *report, int64_t now_ms);
 	void (*on_report)(void *ctx);	/* both optional, for figures */
 	void (*on_failed)(void *ctx);
 	void *ctx;

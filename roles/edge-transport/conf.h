@@ -1,6 +1,6 @@
 #ifndef EDGE_CONF_H
 #define EDGE_CONF_H
-/* conf - the settings of bourse-edge's host; the organisation's come with its feed */
+/* conf - the settings of bourse-edge's host; the organisation's are in the directory */
 #include "common/conf/conf.h"
 #include <stdbool.h>
 
@@ -13,8 +13,10 @@ struct edge_conf {
 	unsigned connections, per_source, outbound, per_domain;
 	uint64_t disk_low, disk_high, max_queue;
 	int64_t tarpit_ms, inactivity_ms, connection_ms;
-	unsigned recipients, message_rate, unknown_budget;
-	int64_t unknown_window_ms;
+	unsigned recipients, protocol_errors, message_rate;
+	uint64_t max_header;
+	unsigned unknowns;
+	int64_t unknown_window_ms, unknown_block_ms;
 	int64_t track_ms;
 	uint64_t track_size;
 	uint64_t cache;

@@ -14,16 +14,16 @@
 #include "common/svc/metric.h"
 #include "common/svc/work.h"
 #include "roles/edge-transport/conf.h"
-#include "roles/edge-transport/harvest.h"
 #include "roles/edge-transport/hubs.h"
+#include "roles/edge-transport/known.h"
+#include "roles/edge-transport/sources.h"
 
 enum edge_metric {
-	EDGE_ACCEPTED, EDGE_PASSED, EDGE_QUEUED, EDGE_UNKNOWN, EDGE_SENT, EDGE_FAILED,
-	EDGE_REPORTS, EDGE_QUEUE_MESSAGES, EDGE_QUEUE_BYTES, EDGE_SESSIONS, EDGE_METRICS
+	EDGE_RECEIVED, EDGE_PASSED, EDGE_QUEUED, EDGE_HANDED, EDGE_NOT_TAKEN, EDGE_UNKNOWN,
+	EDGE_RELAYING, EDGE_BLOCKED, EDGE_TAKEN, EDGE_SENT, EDGE_FAILED, EDGE_REPORTS,
+	EDGE_PASS_MS, EDGE_QUEUE_MESSAGES, EDGE_QUEUE_BYTES, EDGE_SESSIONS, EDGE_HUBS,
+	EDGE_METRICS
 };
-
-#define EDGE_PASSING_MAX       4000	/* messages accepted and not answered */
-#define EDGE_PASSING_MAX_BYTES (128u * 1024 * 1024)
 
 struct edge {
 	struct relay relay;		/* first */
@@ -34,14 +34,15 @@ struct edge {
 	struct work_pool *pool;
 	struct resolver *dns;
 	struct outbound *outbound;
+	struct rounds *rounds;
 	struct give *give;
 	struct report *report;
-	struct rounds *rounds;
 	struct hubs *hubs;
-	struct harvest *harvest;
 	struct smtp_server_conf smtp;
 	struct conn_limits *limits;
 	struct front *front;
+	struct sources *sources;
+	struct known *known;
 	struct route route;
 	bool route_stale;
 	struct retry_conf retry;
@@ -49,10 +50,21 @@ struct edge {
 	uv_timer_t *tick;
 	struct low low;
 	struct list passes;		/* pass.c */
-	size_t passing, passing_bytes;
+	size_t passing, passing_bytes;	/* messages received and not answered */
+	bool draining;
 };
 
+#define EDGE_PASS_MAX	    4000	/* received and not answered */
+#define EDGE_PASS_MAX_BYTES (128u * 1024 * 1024)
+
+/* No room for another message?  Then 452 4.3.1. */
 bool edge_is_low(const struct edge *e);
+/* The replica's settings, read again if it changed. */
 const struct route *edge_route(struct edge *e);
+/* Something is due: due.c. */
 void edge_due(void *ctx, const struct queue_hop *hop);
+/* Where each recipient of a queued mail goes, one of a hub's or any. */
+void edge_route_mail(struct edge *e, struct mail *m, bool from_hub, int64_t now_ms);
+/* A hub's edge.send; body is its Hand. */
+void edge_take(struct edge *e, struct rpc_request *rq, const ProtobufCMessage *body);
 #endif

@@ -1,35 +1,54 @@
-/* bourse-edge - mail in from, and out to, the Internet */
+/* bourse-edge - SMTP at the perimeter: mail in for the organisation's recipients, mail
+ * out for its hubs */
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/svc/svc.h"
 #include "roles/edge-transport/edge.h"
-#include "roles/edge-transport/inbound.h"
 #include "roles/edge-transport/pass.h"
+#include "roles/edge-transport/inbound.h"
 #include "roles/edge-transport/rpc.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
-#define MAX_SOURCES 50000
-#define WORKERS	    1
-#define MAX_WORK    256
-#define CERT_DAYS   3650
+#define KNOWN_MAX  50000
+#define WORKERS	   1
+#define MAX_WORK   256
+#define CERT_DAYS  3650
 
 static const struct metric_def metrics[EDGE_METRICS] = {
-	[EDGE_ACCEPTED] = { "bourse_edge_accepted_total", METRIC_COUNTER, "messages taken in" },
+	[EDGE_RECEIVED] = { "bourse_edge_received_total", METRIC_COUNTER,
+			    "messages received from outside" },
 	[EDGE_PASSED] = { "bourse_edge_passed_total", METRIC_COUNTER,
-			  "messages committed by a hub without our queue" },
+			  "messages a hub committed without our queue" },
 	[EDGE_QUEUED] = { "bourse_edge_queued_total", METRIC_COUNTER,
-			  "messages written to the queue" },
+			  "messages from outside written to the queue" },
+	[EDGE_HANDED] = { "bourse_edge_handed_total", METRIC_COUNTER,
+			  "messages handed to hubs from the queue" },
+	[EDGE_NOT_TAKEN] = { "bourse_edge_not_taken_total", METRIC_COUNTER,
+			     "messages refused after their content" },
 	[EDGE_UNKNOWN] = { "bourse_edge_unknown_total", METRIC_COUNTER,
-			   "recipients asked for that nobody is" },
+			   "recipients refused: unknown" },
+	[EDGE_RELAYING] = { "bourse_edge_relaying_total", METRIC_COUNTER,
+			    "recipients refused: not of this organisation" },
+	[EDGE_BLOCKED] = { "bourse_edge_blocked_total", METRIC_COUNTER,
+			   "connections cut off for too many unknown recipients" },
+	[EDGE_TAKEN] = { "bourse_edge_taken_total", METRIC_COUNTER,
+			 "messages taken from hubs" },
 	[EDGE_SENT] = { "bourse_edge_sent_total", METRIC_COUNTER,
 			"recipients delivered to hosts outside" },
 	[EDGE_FAILED] = { "bourse_edge_failed_total", METRIC_COUNTER, "recipients given up" },
-	[EDGE_REPORTS] = { "bourse_edge_reports_total", METRIC_COUNTER, "reports made for senders" },
+	[EDGE_REPORTS] = { "bourse_edge_reports_total", METRIC_COUNTER,
+			   "reports made for senders" },
+	[EDGE_PASS_MS] = { "bourse_edge_pass_ms", METRIC_HISTOGRAM,
+			   "until a hub held a message" },
 	[EDGE_QUEUE_MESSAGES] = { "bourse_edge_queue_messages", METRIC_GAUGE,
 				  "messages in the queue" },
 	[EDGE_QUEUE_BYTES] = { "bourse_edge_queue_bytes", METRIC_GAUGE, "their content" },
 	[EDGE_SESSIONS] = { "bourse_edge_smtp_sessions", METRIC_GAUGE, "SMTP sessions open" },
+	[EDGE_HUBS] = { "bourse_edge_hubs", METRIC_GAUGE, "hubs connected" },
 };
 
 struct running {
@@ -37,7 +56,7 @@ struct running {
 	struct svc *svc;
 };
 
-/* ---- what the organisation says ---------------------------------------------------- */
+/* ---- what the directory says ----------------------------------------------------- */
 
 const struct route *edge_route(struct edge *e)
 {
@@ -45,6 +64,7 @@ const struct route *edge_route(struct edge *e)
 		e->route_stale = false;
 		route_load(&e->route, member_replica(e->relay.member), e->conf->hostname, true);
 		queue_set_ages(e->relay.queue, e->route.expire_ms, e->route.notice_ms);
+		e->retry = retry_edge;
 		if (e->route.retry_ms > 0)
 			e->retry.outbound_ms = e->route.retry_ms;
 	}
@@ -53,95 +73,106 @@ const struct route *edge_route(struct edge *e)
 
 bool edge_is_low(const struct edge *e)
 {
-	return e->low.is_low || e->passing >= EDGE_PASSING_MAX ||
-	       e->passing_bytes >= EDGE_PASSING_MAX_BYTES;
+	return e->low.is_low || e->passing >= EDGE_PASS_MAX ||
+	       e->passing_bytes >= EDGE_PASS_MAX_BYTES;
 }
 
 static void on_change(void *ctx, const struct object *o)
 {
+	struct edge *e = ctx;
+
 	(void)o;
-	((struct edge *)ctx)->route_stale = true;
+	e->route_stale = true;
+	known_clear(e->known);
 }
 
 static void on_peer(void *ctx, struct rpc_peer *p, bool up)
 {
 	struct edge *e = ctx;
 
-	if (!e->relay.queue || rpc_peer_ident(p)->role != RPC_HUB)
-		return;
-	if (up)
-		queue_kick(e->relay.queue, HOP_HUB, NULL, clock_wall_ms());
-	else
-		hubs_lost(e->hubs, &rpc_peer_ident(p)->guid);
+	/* It is used from its first offer on. */
+	if (!up)
+		hubs_lost(e->hubs, p);
 }
 
 static void facts(void *ctx, struct member_facts *f)
 {
 	struct edge *e = ctx;
+	char text[ADDR_TEXT];
 	struct queue_stats s;
 	struct addr a;
-	char text[ADDR_TEXT];
 
 	if (!e->relay.queue)
 		return;
 	queue_get_stats(e->relay.queue, &s);
-	member_fact(f, "queued", "%llu", (unsigned long long)s.messages);
-	if (e->front && e->conf->smtp[0] && addr_parse(e->conf->smtp[0], 25, &a) == ERR_OK) {
+	if (e->front && !addr_parse(e->conf->smtp[0], 25, &a)) {
 		a.port = front_port(e->front);
 		member_fact(f, "smtp", "%s", addr_text(&a, text));
 	}
+	member_fact(f, "queued", "%llu", (unsigned long long)s.messages);
+	member_fact(f, "hubs", "%zu", hubs_count(e->hubs));
 	if (edge_is_low(e))
 		member_fact(f, "resources", "low");
 }
 
-/* ---- what is due ----------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------ */
 
-void edge_due(void *ctx, const struct queue_hop *hop)
+static void tell_metrics(struct edge *e)
 {
-	struct edge *e = ctx;
+	struct queue_stats s;
 
-	if (hop->expired || hop->late) {
-		report_due(e->report, hop);
-		return;
-	}
-	switch (hop->kind) {
-	case HOP_HUB:
-		give_due(e->give, hop);
-		break;
-	case HOP_DOMAIN:
-	case HOP_SMART:
-		outbound_due(e->outbound, hop);
-		break;
-	case HOP_REPORT:
-		report_due(e->report, hop);
-		break;
-	case HOP_SUBMIT:
-	case HOP_DATABASE:
-	case HOP_EDGE:
-		break;		/* a hub's */
-	}
+	queue_get_stats(e->relay.queue, &s);
+	metric_set(e->metrics, EDGE_QUEUE_MESSAGES, (int64_t)s.messages);
+	metric_set(e->metrics, EDGE_QUEUE_BYTES, (int64_t)s.bytes);
+	metric_set(e->metrics, EDGE_SESSIONS, (int64_t)front_sessions(e->front));
+	metric_set(e->metrics, EDGE_HUBS, (int64_t)hubs_count(e->hubs));
 }
 
-static struct rpc_peer *pick(void *ctx, const struct mail *m)
+static void on_tick(uv_timer_t *t)
 {
-	struct edge *e = ctx;
+	struct running *r = t->data;
+	struct edge *e = r->edge;
+	int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
+	const struct low_conf lc = { e->conf->data_dir, e->conf->disk_low, e->conf->disk_high,
+				     e->conf->max_queue };
 
-	return hubs_pick(e->hubs, member_rpc(e->relay.member), m->size);
+	edge_route(e);
+	low_tick(&e->low, &lc, e->relay.queue, mono);
+	queue_tick(e->relay.queue, wall);
+	track_tick(e->relay.track, wall);
+	outbound_tick(e->outbound, mono);
+	rounds_tick(e->rounds, mono);
+	tell_metrics(e);
+	if (e->draining && e->passing == 0 && front_sessions(e->front) == 0)
+		svc_drained(r->svc);
 }
 
-static const struct route *report_route(void *ctx)
+static struct sources_conf sources_conf(const struct edge_conf *c)
 {
-	return edge_route(ctx);
+	return (struct sources_conf){ c->unknowns, c->unknown_window_ms, c->unknown_block_ms,
+				      c->message_rate };
 }
 
-static void on_report(void *ctx)
+static void on_reload(void *ctx)
 {
-	metric_add(((struct edge *)ctx)->metrics, EDGE_REPORTS, 1);
+	struct edge *e = ((struct running *)ctx)->edge;
+	const struct sources_conf sc = sources_conf(e->conf);
+	struct errbuf eb = { "" };
+
+	conn_limits_set(e->limits, e->conf->connections, e->conf->per_source);
+	sources_set(e->sources, &sc);
+	if (tls_ctx_reload(e->tls, &eb))
+		log_error(NULL, "certificate not reloaded detail=%s", eb.text);
 }
 
-static void on_failed(void *ctx)
+static void on_drain(void *ctx)
 {
-	metric_add(((struct edge *)ctx)->metrics, EDGE_FAILED, 1);
+	struct running *r = ctx;
+
+	r->edge->draining = true;
+	front_drain(r->edge->front);
+	if (r->edge->passing == 0 && front_sessions(r->edge->front) == 0)
+		svc_drained(r->svc);
 }
 
 static void on_sent(void *ctx)
@@ -154,48 +185,42 @@ static void outbound_settings(void *ctx, const struct queue_hop *hop, struct out
 	route_settings(edge_route(ctx), hop->kind, hop->name, &out->port, &out->require_tls);
 }
 
-/* ---- running ----------------------------------------------------------------------------- */
-
-static void on_tick(uv_timer_t *t)
+static const struct route *report_route(void *ctx)
 {
-	struct edge *e = t->data;
-	int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
-	const struct low_conf lc = { e->conf->data_dir, e->conf->disk_low, e->conf->disk_high,
-				     e->conf->max_queue };
-	struct queue_stats s;
-
-	edge_route(e);
-	low_tick(&e->low, &lc, e->relay.queue, mono);
-	queue_tick(e->relay.queue, wall);
-	track_tick(e->relay.track, wall);
-	outbound_tick(e->outbound, mono);
-	rounds_tick(e->rounds, mono);
-	queue_get_stats(e->relay.queue, &s);
-	metric_set(e->metrics, EDGE_QUEUE_MESSAGES, (int64_t)s.messages);
-	metric_set(e->metrics, EDGE_QUEUE_BYTES, (int64_t)s.bytes);
-	metric_set(e->metrics, EDGE_SESSIONS, (int64_t)front_sessions(e->front));
+	return edge_route(ctx);
 }
 
-static void on_reload(void *ctx)
+/* Reports for our users go to a hub; those for senders outside leave from here. */
+static void report_reroute(void *ctx, struct mail *report, int64_t now_ms)
 {
-	struct edge *e = ((struct running *)ctx)->edge;
-	struct errbuf eb = { "" };
-
-	conn_limits_set(e->limits, e->conf->connections, e->conf->per_source);
-	if (tls_ctx_reload(e->tls, &eb))
-		log_error(NULL, "certificate not reloaded detail=%s", eb.text);
+	edge_route_mail(ctx, report, false, now_ms);
 }
 
-static void on_drain(void *ctx)
+static void on_report(void *ctx)
 {
-	struct running *r = ctx;
-
-	front_drain(r->edge->front);
-	if (r->edge->passing == 0)
-		svc_drained(r->svc);
+	metric_add(((struct edge *)ctx)->metrics, EDGE_REPORTS, 1);
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+static void on_failed(void *ctx)
+{
+	metric_add(((struct edge *)ctx)->metrics, EDGE_FAILED, 1);
+}
+
+/* For what is in the queue. */
+static struct rpc_peer *pick(void *ctx, const struct mail *m)
+{
+	struct hubs_choice to;
+
+	return hubs_choose(((struct edge *)ctx)->hubs, m, NULL, &to) ? to.peer : NULL;
+}
+
+static void on_handed(void *ctx, const struct mail *m)
+{
+	(void)m;
+	metric_add(((struct edge *)ctx)->metrics, EDGE_HANDED, 1);
+}
+
+/* ---- opening -------------------------------------------------------------------------- */
 
 static void smtp_settings(struct edge *e)
 {
@@ -205,19 +230,22 @@ static void smtp_settings(struct edge *e)
 	smtp_server_conf_edge(s);
 	s->hostname = c->hostname;
 	s->max_size = UINT64_C(1) << 40;	/* the organisation's limit is set per session */
+	s->max_header = c->max_header;
 	s->max_rcpts = c->recipients;
-	s->max_messages_minute = c->message_rate;
+	s->max_protocol_errors = c->protocol_errors;
+	s->max_messages_minute = 0;		/* counted per source: sources.h */
 	s->tarpit_ms = (unsigned)c->tarpit_ms;
 	s->inactivity_s = (unsigned)(c->inactivity_ms / 1000);
 	s->connection_s = (unsigned)(c->connection_ms / 1000);
 }
 
+/* Binding may need privilege. */
 static enum err open_front(struct edge *e, struct errbuf *eb)
 {
 	const struct front_conf fc = {
-		.loop = e->loop, .net = e->net, .limits = e->limits, .role = e,
-		.addrs = (const char *const *)e->conf->smtp, .default_port = 25,
-		.smtp = &e->smtp, .policy = &inbound_policy,
+		.loop = e->loop, .net = e->net, .addrs = (const char *const *)e->conf->smtp,
+		.default_port = 25, .limits = e->limits, .smtp = &e->smtp,
+		.policy = &inbound_policy, .role = e,
 	};
 
 	return front_open(&fc, &e->front, eb);
@@ -229,15 +257,22 @@ static enum err open_tls(struct edge *e, struct errbuf *eb)
 	const struct tls_server_conf sc = { .certs = &cert, .n_certs = 1 };
 	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE };
 	const char *names[1] = { e->conf->hostname };
-	enum err err = tls_self_signed(cert.cert, cert.key, names, 1, CERT_DAYS, eb);
+	char *dir = xasprintf("%s/tls", e->conf->data_dir);
+	enum err err = ERR_OK;
 
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		err = err_set(eb, ERR_INTERNAL, "%s: %s", dir, strerror(errno));
+	free(dir);
+	if (!err)
+		err = tls_self_signed(cert.cert, cert.key, names, 1, CERT_DAYS, eb);
 	if (!err)
 		err = tls_server_new(&sc, &e->tls, eb);
 	return err ? err : tls_client_new(&cc, &e->client_tls, eb);
 }
 
-static enum err open_storage(struct edge *e, const char *data, struct errbuf *eb)
+static enum err open_storage(struct edge *e, struct errbuf *eb)
 {
+	const char *data = e->conf->data_dir;
 	char *spool = xasprintf("%s/spool", data), *db = xasprintf("%s/queue.db", data);
 	char *track = xasprintf("%s/track", data);
 	const struct spool_conf sc = { .dir = spool };
@@ -282,10 +317,12 @@ static void open_workers(struct edge *e)
 		.route = outbound_settings, .on_sent = on_sent, .ctx = e,
 	};
 	const struct give_conf gc = { .relay = &e->relay, .role = RPC_HUB, .call = hub_accept,
-				      .retry = &e->retry, .pick = pick, .ctx = e };
+				      .retry = &e->retry, .pick = pick, .on_held = on_handed,
+				      .ctx = e };
 	const struct report_conf pc = { .relay = &e->relay, .hostname = e->conf->hostname,
 					.to = HOP_HUB, .route = report_route,
-					.on_report = on_report, .on_failed = on_failed, .ctx = e };
+					.reroute = report_reroute, .on_report = on_report,
+					.on_failed = on_failed, .ctx = e };
 	const struct rounds_conf rc = { .relay = &e->relay, .roles = RPC_HUB };
 
 	e->outbound = outbound_new(&oc);
@@ -307,7 +344,7 @@ static enum err open_state(struct edge *e, struct svc *svc, struct errbuf *eb)
 	if (!err)
 		err = resolver_open(&rc, &e->dns, eb);
 	if (!err)
-		err = open_storage(e, svc_data(svc), eb);
+		err = open_storage(e, eb);
 	if (!err)
 		err = open_member(e, svc, eb);
 	if (err)
@@ -342,8 +379,9 @@ static void close_all(struct edge *e)
 	net_close(&e->net);
 	conn_limits_free(&e->limits);
 	route_fini(&e->route);
-	harvest_free(&e->harvest);
 	hubs_free(&e->hubs);
+	known_free(&e->known);
+	sources_free(&e->sources);
 	metric_leave(&e->metrics);
 }
 
@@ -352,57 +390,66 @@ static void tick_closed(uv_handle_t *t)
 	free(t);
 }
 
-static void init(struct edge *e, struct edge_conf *conf, struct svc *svc)
+static void init(struct edge *e, struct edge_conf *conf, struct running *r)
 {
+	const struct sources_conf sc = sources_conf(conf);
+
 	e->conf = conf;
-	e->loop = svc_loop(svc);
+	e->loop = svc_loop(r->svc);
 	e->net = net_open(e->loop);
 	e->limits = conn_limits_new(conf->connections, conf->per_source);
 	e->hubs = hubs_new();
-	e->harvest = harvest_new(MAX_SOURCES, conf->unknown_budget, conf->unknown_window_ms);
+	e->known = known_new(KNOWN_MAX);
+	e->sources = sources_new(&sc);
 	e->retry = retry_edge;
-	e->metrics = metric_join(svc_metrics(svc), metrics, EDGE_METRICS, NULL);
+	e->metrics = metric_join(svc_metrics(r->svc), metrics, EDGE_METRICS, NULL);
 	hold_init(&e->relay.hold);
 	list_init(&e->passes);
 	e->tick = xcalloc(1, sizeof(*e->tick));
 	CHECK(uv_timer_init(e->loop, e->tick) == 0);
-	e->tick->data = e;
+	e->tick->data = r;
 	smtp_settings(e);
+}
+
+static enum err run(struct running *r, struct edge_conf *conf, struct errbuf *eb)
+{
+	struct edge edge = { 0 };
+	const struct svc_hooks hooks = { .drain = on_drain, .reload = on_reload, .ctx = r };
+	enum err e;
+
+	r->edge = &edge;
+	init(&edge, conf, r);
+	e = open_front(&edge, eb);
+	if (!e)
+		e = svc_enter(r->svc, eb);
+	if (!e)
+		e = open_state(&edge, r->svc, eb);
+	if (!e)
+		svc_run(r->svc, &hooks);
+	uv_close((uv_handle_t *)edge.tick, tick_closed);
+	close_all(&edge);
+	return e;
 }
 
 int main(int argc, char **argv)
 {
 	struct edge_conf conf = { 0 };
 	const struct svc_spec spec = {
-		.name = "bourse-edge", .what = "mail in from, and out to, the Internet",
+		.name = "bourse-edge", .what = "SMTP at the perimeter",
+		.args = "[enrol --endpoint tcp://HOST:PORT]",
 		.items = edge_items, .n_items = edge_n_items, .conf = &conf,
 	};
-	struct edge edge = { 0 };
-	struct running running = { &edge, NULL };
-	const struct svc_hooks hooks = { .drain = on_drain, .reload = on_reload, .ctx = &running };
-	struct svc *svc = NULL;
+	struct running running = { NULL, NULL };
 	struct errbuf eb = { "" };
 	enum err e;
 
 	if (identity_wants_enrol(argc, argv))
 		return identity_enrol_main(argc, argv, "bourse-edge", RPC_EDGE);
-	e = svc_open(argc, argv, &spec, &svc, &eb);
-	if (e)
-		goto out;
-	running.svc = svc;
-	init(&edge, &conf, svc);
-	e = open_front(&edge, &eb);
+	e = svc_open(argc, argv, &spec, &running.svc, &eb);
 	if (!e)
-		e = svc_enter(svc, &eb);
-	if (!e)
-		e = open_state(&edge, svc, &eb);
-	if (!e)
-		svc_run(svc, &hooks);
-	uv_close((uv_handle_t *)edge.tick, tick_closed);
-	close_all(&edge);
-out:
+		e = run(&running, &conf, &eb);
 	if (e)
 		log_error(NULL, "cannot start err=\"%s\" detail=\"%s\"", err_text(e), eb.text);
-	svc_close(&svc);
+	svc_close(&running.svc);
 	return e ? 1 : 0;
 }

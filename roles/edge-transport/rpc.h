@@ -1,6 +1,5 @@
 #ifndef EDGE_RPC_H
 #define EDGE_RPC_H
-/* rpc - the methods of bourse-edge */
 #include "common/rpc/rpc.h"
 
 extern const struct rpc_method edge_methods[];
