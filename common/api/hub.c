@@ -230,7 +230,7 @@ static bool one_line(const char *s, size_t max)
 {
 	size_t n = strcspn(s, "\r\n");
 
-	return n <= max && s[n] == '\0';
+	return s[n] == '\0' && n <= max;
 }
 
 /* Whole header fields only: CRLF in pairs, at the end too, and no empty line. */

@@ -60,9 +60,8 @@ static struct object_attr *need(struct object *o, unsigned attr)
 
 	while (*at && (*at)->attr < attr)
 		at = &(*at)->next;
-	t = *at;
-	if (t && t->attr == attr)
-		return t;
+	if (*at && (*at)->attr == attr)
+		return *at;
 	t = arena_alloc(o->arena, sizeof(*t));
 	t->attr = attr;
 	t->next = *at;

@@ -3,8 +3,8 @@
 /*
  * row - message rows on their way from the store: one packed record each
  *
- * Listing 20,000 messages costs a protobuf message each otherwise.  A chunk of a
- * reply stream holds whole records, back to back, in this form (little endian):
+ * Listing 20,000 messages costs a protobuf message each otherwise.  A reply stream
+ * holds records back to back in this form (little endian), cut into chunks anywhere:
  *
  *	u32 length of what follows		u32 uid
  *	u16 columns present			u16 flags
@@ -14,12 +14,13 @@
  *	(subject, from name, from address, to, message-id, preview) and i64 sent ms |
  *	ids: u64 iid, u64 mid, u64 thread
  *
- * Reading trusts nothing: a record that lies about a length ends the chunk with
+ * Reading trusts nothing: a record that lies about a length ends the stream with
  * INVALID.
  */
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/span.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store_row {
@@ -40,4 +41,10 @@ enum err row_write(struct buf *out, const struct store_row *r) A_MUST_USE;	/* LI
 /* The record at the front of *in, which is moved behind it.  Spans point into
  * the chunk, lists live in a.  NOTFOUND at the end, INVALID if damaged. */
 enum err row_read(struct span *in, struct store_row *out, struct arena *a) A_MUST_USE;
+
+/* Does in begin with a whole record?  (One that is damaged counts as whole: reading
+ * it will say so.) */
+bool row_is_whole(struct span in);
+/* How many bytes at the end of in belong to a record that is not whole yet. */
+size_t row_tail(struct span in);
 #endif

@@ -1,0 +1,55 @@
+#ifndef API_STORE_PRIV_H
+#define API_STORE_PRIV_H
+/* store_priv - what the files of the store's stubs share; private to common/api */
+#include "common/api/store.h"
+#include "common/rpc/rpc.h"
+#include "gen/store.pb-c.h"
+
+typedef void api_any_fn(void);
+struct api_call;
+/* Turns the reply into the owner's callback.  rep is NULL unless e is OK. */
+typedef void api_finish_fn(struct api_call *c, enum err e, const ProtobufCMessage *rep);
+#define REP(Type, rep) ((const Type *)(const void *)(rep))
+
+/* One call. */
+struct api_call {
+	struct rpc_call *rpc;
+	api_finish_fn *finish;
+	api_any_fn *cb;			/* the owner's, of the type finish() knows */
+	store_rows_cb *rows;
+	store_bytes_cb *bytes;
+	store_hint_cb *hint;
+	void (*writable)(void *ctx);
+	void *ctx;
+	struct arena arena;		/* what finish() or a chunk of rows needs */
+	struct buf partial;		/* the beginning of a row that is not whole yet */
+	uint64_t left;			/* upload: bytes still to come */
+	bool in_callback, is_dead;
+};
+
+struct api_start {
+	const char *method;
+	const ProtobufCMessage *body;
+	const ProtobufCMessageDescriptor *rep;
+	unsigned timeout_ms;		/* 0: the usual */
+	const void *payload;
+	size_t payload_len;
+	bool upload;
+};
+
+struct api_call *store_call_new(api_finish_fn *finish, api_any_fn *cb, void *ctx);
+/* c's callbacks are set; sends it.  Returns c. */
+struct api_call *store_call_start(struct api_call *c, const struct store_at *at,
+				  const struct api_start *s);
+
+ProtobufCBinaryData store_guid(const struct guid *g);
+char *store_str(const char *s);
+/* Ranges as protobuf wants them, in c's arena. */
+Store__UidRange **store_to_pb(struct api_call *c, struct uid_ranges u, size_t *n);
+struct uid_ranges store_from_pb(struct api_call *c, Store__UidRange *const *in, size_t n);
+/* first, last, first, last ... */
+struct uid_ranges store_from_pairs(struct api_call *c, const uint32_t *in, size_t n);
+size_t store_count(const char *const *list);	/* NULL-terminated, or NULL */
+
+enum { STORE_LONG_MS = 30 * 60 * 1000 };	/* as long as a slow client may take */
+#endif

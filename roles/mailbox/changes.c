@@ -1,0 +1,167 @@
+#include "roles/mailbox/changes.h"
+
+enum { DEFAULT_LIMIT = 5000, MAX_LIMIT = 20000 };
+
+DB_SQL(q_feed,
+       "SELECT uid, flags, imap_deleted, kw, modseq FROM placement"
+       " WHERE mbx = ?1 AND fid = ?2 AND modseq > ?3 ORDER BY modseq");
+DB_SQL(q_tombs,
+       "SELECT cn, uid FROM tombstone WHERE mbx = ?1 AND fid = ?2 AND cn > ?3 AND kind = 1"
+       " ORDER BY cn");
+DB_SQL(q_state,
+       "SELECT f.uidnext, f.n_total, f.n_unread, f.modseq, m.tomb_floor, m.next_cn - 1"
+       " FROM folder f JOIN mailbox m ON m.mbx = f.mbx WHERE f.mbx = ?1 AND f.fid = ?2");
+
+struct state {
+	uint64_t floor, newest, modseq;
+};
+
+static enum err read_state(struct db *db, struct changes_op *op, struct state *s,
+			   struct errbuf *eb)
+{
+	struct db_row *r = db_query(db, &q_state, "ii", op->who.mbx, (int64_t)op->fid);
+	bool found = db_next(r);
+	enum err e;
+
+	if (found) {
+		op->uidnext = (uint32_t)db_int(r, 0);
+		op->total = (uint32_t)db_int(r, 1);
+		op->unread = (uint32_t)db_int(r, 2);
+		s->modseq = (uint64_t)db_int(r, 3);
+		s->floor = (uint64_t)db_int(r, 4);
+		s->newest = (uint64_t)db_int(r, 5);
+	}
+	e = db_end(&r, eb);
+	if (e == ERR_OK && !found)
+		e = err_set(eb, ERR_NOTFOUND, "no folder %llu", (unsigned long long)op->fid);
+	return e;
+}
+
+static enum err add_row(struct changes_op *op, struct db_row *r, const struct kwnames *names,
+			struct arena *a)
+{
+	struct store_row row = { .columns = COL_FLAGS | COL_MODSEQ | COL_KEYWORDS };
+	struct kwset kw;
+
+	arena_reset(a);
+	row.uid = (uint32_t)db_int(r, 0);
+	row.flags = ((unsigned)db_int(r, 1) & ITEM_FLAGS) | (db_int(r, 2) ? FLAG_DELETED : 0);
+	row.modseq = (uint64_t)db_int(r, 4);
+	kw.p = db_blob(r, 3, &kw.n);
+	if (kw.p && kw.n)
+		row.n_keywords = kwset_names(a, names, kw, &row.keywords);
+	return row_write(&op->rows, &row);
+}
+
+/* Placements up to the limit, to the end of the change that reaches it.  until is
+ * where the page ends; UINT64_MAX: no more. */
+static enum err feed(struct db *db, struct changes_op *op, const struct kwnames *names,
+		     uint64_t *until, struct errbuf *eb)
+{
+	struct db_row *r = db_query(db, &q_feed, "iii", op->who.mbx, (int64_t)op->fid,
+				    (int64_t)op->since);
+	struct arena a = { 0 };
+	uint64_t last = op->since;
+	uint32_t n = 0;
+	enum err e = ERR_OK, end;
+
+	*until = UINT64_MAX;
+	while (e == ERR_OK && db_next(r)) {
+		uint64_t modseq = (uint64_t)db_int(r, 4);
+
+		if (n >= op->limit && modseq != last) {
+			*until = last;
+			break;
+		}
+		e = add_row(op, r, names, &a);
+		last = modseq;
+		n++;
+	}
+	end = db_end(&r, eb);
+	arena_fini(&a);
+	return e ? e : end;
+}
+
+static enum err tombs(struct db *db, struct changes_op *op, uint64_t *until, struct errbuf *eb)
+{
+	struct db_row *r = db_query(db, &q_tombs, "iii", op->who.mbx, (int64_t)op->fid,
+				    (int64_t)op->since);
+	uint64_t last = op->since;
+	uint32_t n = 0;
+
+	while (db_next(r)) {
+		uint64_t cn = (uint64_t)db_int(r, 0);
+
+		if (cn > *until)
+			break;
+		if (n >= op->limit && cn != last) {
+			*until = last;
+			break;
+		}
+		runs_add(&op->gone, (uint32_t)db_int(r, 1));
+		last = cn;
+		n++;
+	}
+	runs_normalise(&op->gone);
+	return db_end(&r, eb);
+}
+
+static enum err page(struct db *db, struct changes_op *op, struct errbuf *eb)
+{
+	struct arena mem = { 0 };
+	struct kwnames names;
+	struct state s = { 0 };
+	uint64_t rows_until, until;
+	enum err e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
+
+	if (e == ERR_OK)
+		e = read_state(db, op, &s, eb);
+	if (e)
+		return e;
+	op->reset = op->since < s.floor || op->since > s.newest;
+	op->until = s.newest;
+	if (op->reset)
+		return ERR_OK;
+	e = keyword_names(db, &mem, op->who.mbx, &names, eb);
+	if (e == ERR_OK)
+		e = feed(db, op, &names, &rows_until, eb);
+	until = rows_until;
+	if (e == ERR_OK)
+		e = tombs(db, op, &until, eb);
+	/* Tombstones that end the page earlier leave rows in it that come again with
+	 * the next one: a change may be told twice, never missed. */
+	if (e == ERR_OK && until != UINT64_MAX) {
+		op->until = until;
+		op->more = true;
+	}
+	arena_fini(&mem);
+	return e;
+}
+
+enum err changes_page(struct db *db, void *arg, struct errbuf *eb)
+{
+	struct changes_op *op = arg;
+	enum err e;
+
+	if (op->limit == 0)
+		op->limit = DEFAULT_LIMIT;
+	if (op->limit > MAX_LIMIT)
+		op->limit = MAX_LIMIT;
+	e = db_begin_read(db, eb);
+	if (e)
+		return e;
+	e = page(db, op, eb);
+	db_rollback(db);
+	return e;
+}
+
+enum err changes_gone(struct db *db, int64_t mbx, uint64_t fid, uint64_t since, struct runs *out,
+		      struct errbuf *eb)
+{
+	struct db_row *r = db_query(db, &q_tombs, "iii", mbx, (int64_t)fid, (int64_t)since);
+
+	while (db_next(r))
+		runs_add(out, (uint32_t)db_int(r, 1));
+	runs_normalise(out);
+	return db_end(&r, eb);
+}

@@ -1,0 +1,318 @@
+/* fetch - reading placements, contents and what SELECT answers */
+#include "roles/mailbox/message.h"
+
+#include "common/base/check.h"
+#include "roles/mailbox/changes.h"
+#include "roles/mailbox/reader.h"
+#include <string.h>
+
+#define PLACED "p.uid, p.flags, p.imap_deleted, p.kw, p.modseq, p.sort_date"
+#define ITEM   "i.rid, p.mid, i.size, i.thread_id, i.subject, i.from_name, i.from_addr, i.to_text," \
+	       " i.preview, i.date_sent, i.props"
+#define WITHIN " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid BETWEEN ?3 AND ?4 AND p.modseq > ?5" \
+	       " ORDER BY p.uid"
+
+DB_SQL(q_placed, "SELECT " PLACED " FROM placement p" WITHIN);
+DB_SQL(q_with_item,
+       "SELECT " PLACED ", " ITEM " FROM placement p"
+       " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)" WITHIN);
+DB_SQL(q_with_map,
+       "SELECT " PLACED ", " ITEM ", c.mime_map FROM placement p"
+       " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
+       " LEFT JOIN content c ON c.bid = i.bid" WITHIN);
+DB_SQL(q_folder,
+       "SELECT uidvalidity, uidnext, visible_uid, recent_uid, modseq, n_total, n_unread"
+       " FROM folder WHERE mbx = ?1 AND fid = ?2");
+DB_SQL(q_one,
+       "SELECT i.bid, i.size, p.flags, p.imap_deleted, p.modseq FROM placement p"
+       " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
+       " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid = ?3");
+DB_SQL(q_first_unseen,
+       "SELECT min(uid) FROM placement WHERE mbx = ?1 AND fid = ?2 AND (flags & 1) = 0"
+       " AND is_fai = 0");
+DB_SQL(q_epoch, "SELECT epoch FROM database WHERE one = 1");
+
+/* ---- rows ------------------------------------------------------------------------- */
+
+static struct span col_text(struct db_row *r, int col)
+{
+	return span_of(db_text(r, col));
+}
+
+static unsigned flags_of(struct db_row *r)
+{
+	return ((unsigned)db_int(r, 1) & ITEM_FLAGS) | (db_int(r, 2) ? FLAG_DELETED : 0);
+}
+
+static void read_item(struct db_row *r, struct store_row *row)
+{
+	struct bag bag;
+	size_t n;
+	const void *p = db_blob(r, 16, &n);
+
+	bag_read(p, p ? n : 0, &bag);
+	row->iid = (uint64_t)IID_OF(db_int(r, 6));
+	row->mid = (uint64_t)db_int(r, 7);
+	row->size = (uint64_t)db_int(r, 8);
+	row->thread = db_is_null(r, 9) ? row->iid : (uint64_t)db_int(r, 9);
+	row->subject = col_text(r, 10);
+	row->from_name = col_text(r, 11);
+	row->from_addr = col_text(r, 12);
+	row->to = col_text(r, 13);
+	row->preview = col_text(r, 14);
+	row->sent_ms = db_int(r, 15);
+	row->message_id = bag.message_id;
+}
+
+static void read_row(struct db_row *r, const struct db_sql *q, const struct kwnames *names,
+		     struct arena *a, struct store_row *row)
+{
+	struct kwset kw;
+
+	memset(row, 0, sizeof(*row));
+	row->uid = (uint32_t)db_int(r, 0);
+	row->flags = flags_of(r);
+	row->modseq = (uint64_t)db_int(r, 4);
+	row->internal_ms = db_int(r, 5);
+	if (q != &q_placed)
+		read_item(r, row);
+	if (q == &q_with_map)
+		row->map.p = db_blob(r, 17, &row->map.n);
+	kw.p = db_blob(r, 3, &kw.n);
+	if (kw.p && kw.n)
+		row->n_keywords = kwset_names(a, names, kw, &row->keywords);
+}
+
+static const struct db_sql *choose(unsigned columns)
+{
+	if (columns & COL_MAP)
+		return &q_with_map;
+	if (columns & (COL_SIZE | COL_SUMMARY | COL_IDS))
+		return &q_with_item;
+	return &q_placed;
+}
+
+/* ---- FETCH -------------------------------------------------------------------------- */
+
+static bool page_over(const struct fetch_op *op, const struct slice *s)
+{
+	return op->rows.len >= FETCH_PAGE || !slice_goes_on(s);
+}
+
+/* Rows of one range, until it ends or the page does. */
+static enum err fetch_range(struct db *db, struct fetch_op *op, const struct slice *s,
+			    const struct kwnames *names, struct arena *a, struct errbuf *eb)
+{
+	const struct uid_range *u = &op->uids[op->at];
+	const struct db_sql *q = choose(op->columns);
+	int64_t from = op->after >= u->first ? (int64_t)op->after + 1 : u->first;
+	struct db_row *r = db_query(db, q, "iiiii", op->who.mbx, (int64_t)op->fid, from,
+				    (int64_t)u->last, (int64_t)op->changed_since);
+	enum err e = ERR_OK, end;
+	bool over = false;
+
+	while (e == ERR_OK && !(over = page_over(op, s)) && db_next(r)) {
+		struct store_row row;
+
+		arena_reset(a);
+		read_row(r, q, names, a, &row);
+		row.columns = op->columns;
+		e = row_write(&op->rows, &row);
+		op->after = row.uid;
+		op->n_rows++;
+	}
+	end = db_end(&r, eb);
+	if (e == ERR_OK && end == ERR_OK && !over)
+		op->at++;
+	return e ? e : end;
+}
+
+static enum err fetch_rows(struct db *db, struct fetch_op *op, const struct slice *s,
+			   struct errbuf *eb)
+{
+	struct arena names_mem = { 0 }, row_mem = { 0 };
+	struct kwnames names = { NULL, 0 };
+	enum err e = ERR_OK;
+
+	if (op->columns & COL_KEYWORDS)
+		e = keyword_names(db, &names_mem, op->who.mbx, &names, eb);
+	while (e == ERR_OK && op->at < op->n_uids && !page_over(op, s))
+		e = fetch_range(db, op, s, &names, &row_mem, eb);
+	op->done = op->at >= op->n_uids;
+	arena_fini(&names_mem);
+	arena_fini(&row_mem);
+	return e;
+}
+
+static enum err folder_state(struct db *db, const struct who *w, uint64_t fid,
+			     struct store_selected *out, struct errbuf *eb)
+{
+	struct db_row *r = db_query(db, &q_folder, "ii", w->mbx, (int64_t)fid);
+	bool found = db_next(r);
+	enum err e;
+
+	if (found) {
+		out->uidvalidity = (uint32_t)db_int(r, 0);
+		out->uidnext = (uint32_t)db_int(r, 1);
+		out->recent_uid = (uint32_t)db_int(r, 3);
+		out->highestmodseq = (uint64_t)db_int(r, 4);
+		if (out->highestmodseq == 0)
+			out->highestmodseq = 1;
+		out->total = (uint32_t)db_int(r, 5);
+		out->unread = (uint32_t)db_int(r, 6);
+	}
+	e = db_end(&r, eb);
+	if (e == ERR_OK && !found)
+		e = err_set(eb, ERR_NOTFOUND, "no folder %llu", (unsigned long long)fid);
+	return e;
+}
+
+static enum err fetch_begin(struct db *db, struct fetch_op *op, struct errbuf *eb)
+{
+	struct store_selected state;
+	enum err e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
+
+	if (e == ERR_OK)
+		e = folder_state(db, &op->who, op->fid, &state, eb);
+	if (e == ERR_OK && op->vanished)
+		e = changes_gone(db, op->who.mbx, op->fid, op->changed_since, &op->gone, eb);
+	if (e == ERR_OK)
+		op->highestmodseq = state.highestmodseq;
+	op->begun = true;
+	return e;
+}
+
+enum err message_fetch(struct db *db, void *arg, struct errbuf *eb)
+{
+	struct fetch_op *op = arg;
+	struct slice s;
+	enum err e = slice_begin(&s, db, eb);
+
+	if (e)
+		return e;
+	if (!op->begun)
+		e = fetch_begin(db, op, eb);
+	if (e == ERR_OK)
+		e = fetch_rows(db, op, &s, eb);
+	slice_end(&s);
+	return e;
+}
+
+/* ---- content ------------------------------------------------------------------------- */
+
+static enum err find_content(struct db *db, struct content_op *op, struct errbuf *eb)
+{
+	struct db_row *r;
+	bool found;
+	enum err e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
+
+	if (e)
+		return e;
+	r = db_query(db, &q_one, "iii", op->who.mbx, (int64_t)op->fid, (int64_t)op->uid);
+	found = db_next(r);
+	if (found) {
+		op->bid = db_int(r, 0);
+		op->size = (uint64_t)db_int(r, 1);
+		op->flags = ((unsigned)db_int(r, 2) & ITEM_FLAGS) |
+			    (db_int(r, 3) ? FLAG_DELETED : 0);
+		op->modseq = (uint64_t)db_int(r, 4);
+	}
+	e = db_end(&r, eb);
+	if (e == ERR_OK && !found)
+		e = err_set(eb, ERR_NOTFOUND, "no message %u", op->uid);
+	if (e == ERR_OK && op->length == 0)
+		op->length = UINT64_MAX;
+	return e;
+}
+
+/* The next chunk's bytes.  The row may be expunged between two pages: its content
+ * stays for the dumpster's days, and an hour after. */
+enum err message_content(struct db *db, void *arg, struct errbuf *eb)
+{
+	struct content_op *op = arg;
+	enum err e = db_begin_read(db, eb);
+
+	if (e == ERR_OK && op->bid == 0)
+		e = find_content(db, op, eb);
+	if (e == ERR_OK)
+		e = content_read(db, op->zpool, op->bid, op->size, op->offset, op->length,
+				 &op->bytes, eb);
+	db_rollback(db);
+	if (e)
+		return e;
+	op->offset += op->bytes.len;
+	if (op->length != UINT64_MAX)
+		op->length -= op->bytes.len;
+	op->done = op->bytes.len == 0 || op->length == 0 || op->offset >= op->size;
+	return ERR_OK;
+}
+
+/* ---- SELECT -------------------------------------------------------------------------- */
+
+static enum err select_keywords(struct db *db, struct select_op *op, struct errbuf *eb)
+{
+	struct kwnames names;
+	const char **out;
+	size_t n = 0;
+	enum err e = keyword_names(db, op->arena, op->who.mbx, &names, eb);
+
+	out = arena_alloc(op->arena, (names.n + 1) * sizeof(*out));
+	for (size_t i = 0; e == ERR_OK && i < names.n; i++)
+		if (names.name[i].p)
+			out[n++] = names.name[i].p;
+	op->result.keywords = out;
+	op->result.n_keywords = n;
+	return e;
+}
+
+static enum err select_rows(struct db *db, struct select_op *op, struct errbuf *eb)
+{
+	int64_t fid = (int64_t)op->fid, first = 0, epoch = 0;
+	enum err e = folder_state(db, &op->who, op->fid, &op->result, eb);
+
+	if (e == ERR_OK && op->result.unread > 0)
+		e = db_get_int(db, &q_first_unseen, &first, eb, "ii", op->who.mbx, fid);
+	if (e == ERR_OK)
+		e = db_get_int(db, &q_epoch, &epoch, eb, "");
+	if (e == ERR_OK)
+		e = select_keywords(db, op, eb);
+	if (e == ERR_OK && op->with_runs)
+		e = runs_load(db, op->who.mbx, fid, &op->runs, eb);
+	op->result.first_unseen_uid = (uint32_t)first;
+	op->result.epoch = (uint64_t)epoch;
+	op->result.runs = (struct uid_ranges){ op->runs.r, op->runs.n };
+	op->wants_claim = op->read_write && op->result.recent_uid + 1 < op->result.uidnext;
+	return e;
+}
+
+enum err message_select(struct db *db, void *arg, struct errbuf *eb)
+{
+	struct select_op *op = arg;
+	enum err e = db_begin_read(db, eb);
+
+	if (e)
+		return e;
+	e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
+	if (e == ERR_OK)
+		e = select_rows(db, op, eb);
+	db_rollback(db);
+	return e;
+}
+
+/* No change that anybody syncs: \Recent has no number. */
+enum err select_claim(struct tx *tx, void *arg, struct errbuf *eb)
+{
+	struct select_op *op = arg;
+	struct folder_row *f;
+	enum err e = tx_folder(tx, op->who.mbx, (int64_t)op->fid, &f, eb);
+
+	if (e)
+		return e;
+	op->result.recent_uid = (uint32_t)f->v.recent_uid;
+	/* Only what this caller will be told of. */
+	if (f->v.recent_uid < (int64_t)op->result.uidnext - 1) {
+		tx_touch(tx, &f->row);
+		f->v.recent_uid = (int64_t)op->result.uidnext - 1;
+	}
+	return ERR_OK;
+}
