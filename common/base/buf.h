@@ -29,7 +29,7 @@ enum err buf_add(struct buf *b, const void *p, size_t n) A_MUST_USE;	/* LIMIT */
 enum err buf_addc(struct buf *b, char c) A_MUST_USE;
 enum err buf_adds(struct buf *b, const char *s) A_MUST_USE;
 enum err buf_addf(struct buf *b, const char *fmt, ...) A_PRINTF(2, 3) A_MUST_USE;
-enum err buf_addv(struct buf *b, const char *fmt, va_list ap) A_MUST_USE;
+enum err buf_addv(struct buf *b, const char *fmt, va_list ap) A_PRINTF(2, 0) A_MUST_USE;
 
 /* Room for n more bytes at data + len (n + 1 with the NUL); the caller writes
  * there and then adds to len through buf_grown(). */

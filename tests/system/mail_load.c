@@ -41,7 +41,7 @@ static char *letter(const struct load *l, const char *id, const char *user, unsi
 {
 	static const char *const lines[] = {
 		".", "..", "", ". leading dot", "From here on", "\tblank first",
-		"gr\xc3\xbc\xc3\x9f" "e", "trailing blank ",
+		("gr\xc3\xbc\xc3\x9f" "e"), "trailing blank ",
 	};
 	size_t cap = bytes + 4096, k;
 	char *m = xcalloc(1, cap);

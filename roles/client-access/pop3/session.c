@@ -76,7 +76,8 @@ bool pop3_full(struct pop3_session *s)
 	return s->io.is_full(s->io.ctx);
 }
 
-static enum next answer(struct pop3_session *s, const char *status, const char *fmt, va_list ap)
+static enum next A_PRINTF(3, 0)
+answer(struct pop3_session *s, const char *status, const char *fmt, va_list ap)
 {
 	pop3_put(s, status);
 	put_done(s, buf_addv(&s->out, fmt, ap));
