@@ -1,8 +1,11 @@
 #include "roles/client-access/watch.h"
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "roles/client-access/account.h"
 #include <stdlib.h>
+
+#define RESTART_MS 1000
 
 struct watch {
 	struct hash_node node;
@@ -10,7 +13,9 @@ struct watch {
 	struct guid mailbox, principal;
 	uint64_t cn;			/* the newest we know of */
 	struct list seats;
+	struct watch_seat mine;		/* keeps it while everybody is told */
 	struct api_call *call;		/* NULL: the store is away */
+	int64_t started_ms;
 };
 
 void watches_init(struct watches *w, struct cas *cas)
@@ -31,23 +36,25 @@ size_t watches_count(const struct watches *w)
 }
 
 /* A seat may leave from inside its hint, and even the last one: then the watch
- * goes with it, so it is kept by a seat of our own until all were told. */
+ * goes with it, so it has a seat of its own until all were told. */
 static void tell_all(struct watch *w)
 {
-	struct watch_seat mine = { .watch = w };
 	struct watches *all = w->all;
 	struct list *n;
 
-	list_add_tail(&w->seats, &mine.node);
-	while ((n = w->seats.next) != &mine.node) {
+	w->mine.watch = w;
+	list_add_tail(&w->seats, &w->mine.node);
+	while ((n = w->seats.next) != &w->mine.node) {
 		struct watch_seat *s = CONTAINER_OF(n, struct watch_seat, node);
 
 		list_del(n);
 		list_add_tail(&w->seats, n);
 		s->hint(s);
 	}
-	watch_leave(all, &mine);
+	watch_leave(all, &w->mine);
 }
+
+static void start(struct watch *w);
 
 static void on_hint(void *ctx, uint64_t epoch, uint64_t cn)
 {
@@ -65,6 +72,10 @@ static void on_gone(void *ctx, enum err e, uint64_t cn)
 	(void)e;
 	(void)cn;
 	w->call = NULL;
+	/* One that has lived was cut off or has run out; one that did not live would
+	 * not now either, and begins anew when somebody joins or a server comes. */
+	if (clock_mono_ms() - w->started_ms >= RESTART_MS)
+		start(w);
 	tell_all(w);
 }
 
@@ -74,6 +85,7 @@ static void start(struct watch *w)
 
 	if (account_locate(w->all->cas, &w->principal, &at) != ERR_OK)
 		return;
+	w->started_ms = clock_mono_ms();
 	w->call = store_watch(&at, w->cn, on_hint, on_gone, w);
 }
 
