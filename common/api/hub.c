@@ -230,7 +230,7 @@ static bool one_line(const char *s, size_t max)
 {
 	size_t n = strcspn(s, "\r\n");
 
-	return s[n] == '\0' && n <= max;
+	return n <= max && s[n] == '\0';
 }
 
 /* Whole header fields only: CRLF in pairs, at the end too, and no empty line. */

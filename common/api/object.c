@@ -60,8 +60,9 @@ static struct object_attr *need(struct object *o, unsigned attr)
 
 	while (*at && (*at)->attr < attr)
 		at = &(*at)->next;
-	if (*at && (*at)->attr == attr)
-		return *at;
+	t = *at;
+	if (t && t->attr == attr)
+		return t;
 	t = arena_alloc(o->arena, sizeof(*t));
 	t->attr = attr;
 	t->next = *at;

@@ -64,7 +64,7 @@ static bool month_name(struct imap_lex *l, int *out)
 static bool dmy(struct imap_lex *l, int32_t *day)
 {
 	static const char days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	int d, m, y;
+	int d = 0, m = 1, y = 0;
 
 	if (!number(l, 1, 2, &d) || !imap_lex_char(l, '-') || !month_name(l, &m) ||
 	    !imap_lex_char(l, '-') || !number(l, 4, 4, &y))
@@ -103,8 +103,8 @@ static bool zone(struct imap_lex *l, int *minutes)
 
 bool imap_lex_date_time(struct imap_lex *l, int64_t *unix_s)
 {
-	int32_t day;
-	int h, m, s, z = 0;
+	int32_t day = 0;
+	int h = 0, m = 0, s = 0, z = 0;
 
 	if (!imap_lex_char(l, '"'))
 		return false;

@@ -235,7 +235,7 @@ static enum err qp_dec_byte(struct qp_dec *s, char c, struct buf *out)
 		return qp_text(s, c, out);
 	if (s->state == QP_DIGIT && hex_value(c) >= 0) {
 		s->state = QP_TEXT;
-		return buf_addc(out, (char)(hex_value(s->digit) << 4 | hex_value(c)));
+		return buf_addc(out, (char)(hex_value(s->digit) * 16 + hex_value(c)));
 	}
 	if (s->state == QP_EQ && hex_value(c) >= 0) {
 		s->state = QP_DIGIT;

@@ -5,7 +5,6 @@
 #include "common/base/span.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
 #include <pwd.h>
 #include <sodium.h>
@@ -52,7 +51,7 @@ struct identity *identity_new(const char *config_dir, const char *daemon, unsign
 	struct identity *id = xcalloc(1, sizeof(*id));
 
 	CHECK(sodium_init() >= 0);
-	id->path = xasprintf("%s/keys/%s.key", config_dir, daemon);
+	id->path = xasprintf("%s/keys/%s/key", config_dir, daemon);
 	id->daemon = xstrdup(daemon);
 	id->name = xstrdup("");
 	id->role = role;
@@ -222,31 +221,42 @@ static enum err write_field(const struct identity *id, const struct field *f, st
 	return e;
 }
 
-/* The folder: on a host with several daemons each has a user of its own and all are
- * in one group, so a file is its owner's and nobody else's. */
-static enum err make_folder(const char *dir, struct errbuf *eb)
+/* Whose file it is: run by root, that of the account named like the daemon. */
+static const struct passwd *account_of(const struct identity *id)
 {
-	const struct group *g;
+	return geteuid() == 0 ? getpwnam(id->daemon) : NULL;
+}
 
-	if (mkdir(dir, 0700) != 0)
-		return errno == EEXIST ? ERR_OK : err_errno(eb, errno, dir);
-	g = geteuid() == 0 ? getgrnam("bourse") : NULL;
-	if (g && (chown(dir, 0, g->gr_gid) != 0 || chmod(dir, 01770) != 0))
-		return err_errno(eb, errno, dir);
-	return ERR_OK;
+/* DIR/keys is for passing through only; in a folder of its own a daemon may replace
+ * its file. */
+static enum err make_folders(const struct identity *id, const char *dir, struct errbuf *eb)
+{
+	const struct passwd *pw = account_of(id);
+	char *copy = xstrdup(dir);
+	const char *keys = dirname(copy);
+	enum err e = ERR_OK;
+
+	if (mkdir(keys, 0711) == 0 ? chmod(keys, 0711) != 0 : errno != EEXIST)
+		e = err_errno(eb, errno, keys);
+	else if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		e = err_errno(eb, errno, dir);
+	else if (pw && chown(dir, pw->pw_uid, pw->pw_gid) != 0)
+		e = err_errno(eb, errno, dir);
+	free(copy);
+	return e;
 }
 
 static enum err write_file(const struct identity *id, const char *tmp, const struct buf *b,
 			   struct errbuf *eb)
 {
-	const struct passwd *pw = geteuid() == 0 ? getpwnam(id->daemon) : NULL;
+	const struct passwd *pw = account_of(id);
 	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	enum err e = ERR_OK;
 
 	if (fd < 0)
 		return err_errno(eb, errno, tmp);
 	if (write(fd, b->data, b->len) != (ssize_t)b->len || fchmod(fd, 0600) != 0 ||
-	    (pw && fchown(fd, pw->pw_uid, (gid_t)-1) != 0) || fsync(fd) != 0)
+	    (pw && fchown(fd, pw->pw_uid, pw->pw_gid) != 0) || fsync(fd) != 0)
 		e = err_errno(eb, errno, tmp);
 	close(fd);
 	if (!e && rename(tmp, id->path) != 0)
@@ -278,7 +288,7 @@ enum err identity_save(const struct identity *id, struct errbuf *eb)
 	for (size_t i = 0; i < N_ELEMS(fields) && !e; i++)
 		e = write_field(id, &fields[i], &b);
 	if (!e)
-		e = make_folder(dir, eb);
+		e = make_folders(id, dir, eb);
 	if (!e)
 		e = write_file(id, tmp, &b, eb);
 	if (!e)

@@ -3,10 +3,11 @@
 /*
  * identity - who this daemon is: its CURVE keys and what enrolment gave it
  *
- * One file, DIR/keys/<daemon>.key, mode 0600 in a folder of mode 0700: the key
+ * One file, DIR/keys/<daemon>/key, mode 0600 in a folder of mode 0700: the key
  * pair (and the one before, while a rotation overlaps), the server's GUID, the
  * directory's public key and endpoint, and the organisation's pepper, which is
- * in no replica and no backup of one.  The file is replaced whole and synced.
+ * in no replica and no backup of one.  The file is replaced whole and synced.  What
+ * root writes is given to the account named like the daemon, if there is one.
  *
  * Inside roles enrol with a token that `bourse server add` printed:
  *

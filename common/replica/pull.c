@@ -21,13 +21,13 @@ enum {
 static int64_t filter_mark(const struct replica *r)
 {
 	uint8_t h[FEED_HASH];
-	int64_t mark = 0;
+	uint64_t mark = 0;
 
 	if (!r->has_feed_key)
 		return FEED_VERSION;
 	feed_hash(r->feed_key, "filter", h);
-	memcpy(&mark, h, 7);
-	return (mark << 8) | FEED_VERSION;
+	memcpy(&mark, h, 6);
+	return (int64_t)(mark << 8 | FEED_VERSION);
 }
 
 /* ---- a page of changes --------------------------------------------------------------- */

@@ -7,6 +7,12 @@
 
 /* ---- up and down ----------------------------------------------------------- */
 
+/* A shell comes and goes with each command. */
+static enum log_level coming_and_going(const struct rpc_peer *p)
+{
+	return p->ident.role == RPC_ADMIN ? LOG_DEBUG : LOG_INFO;
+}
+
 void rpc_peer_up(struct rpc_peer *p, uint64_t epoch)
 {
 	struct rpc *r = p->rpc;
@@ -15,8 +21,8 @@ void rpc_peer_up(struct rpc_peer *p, uint64_t epoch)
 	p->up = true;
 	p->refusals = 0;
 	r->stats.peers_up++;
-	log_info(NULL, "peer-up peer=%s role=%s at=%s", p->ident.name,
-		 rpc_role_name(p->ident.role), bus_link_address(p->link));
+	log_at(coming_and_going(p), NULL, "peer-up peer=%s role=%s at=%s", p->ident.name,
+	       rpc_role_name(p->ident.role), bus_link_address(p->link));
 	if (r->conf.on_peer)
 		r->conf.on_peer(r->conf.ctx, p, true);
 }
@@ -30,8 +36,8 @@ void rpc_peer_down(struct rpc_peer *p, const char *why)
 		return;
 	p->up = false;
 	r->stats.peers_up--;
-	log_info(NULL, "peer-down peer=%s role=%s why=\"%s\"", p->ident.name,
-		 rpc_role_name(p->ident.role), why);
+	log_at(coming_and_going(p), NULL, "peer-down peer=%s role=%s why=\"%s\"", p->ident.name,
+	       rpc_role_name(p->ident.role), why);
 	rpc_peer_ref(p);
 	while ((n = hash_next(&p->calls, NULL)) != NULL)
 		rpc_call_fail(CONTAINER_OF(n, struct rpc_call, by_id), ERR_AGAIN, why);

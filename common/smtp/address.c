@@ -294,7 +294,7 @@ static enum err fold(const char *s, char *out, size_t cap)
 
 enum err smtp_address_key(const struct smtp_address *a, char out[SMTP_KEY_MAX])
 {
-	char local[SMTP_KEY_MAX];
+	char local[SMTP_KEY_MAX] = "";
 	struct buf b;
 	enum err e = ERR_OK;
 

@@ -120,7 +120,28 @@ static void io_hangup(void *ctx)
 
 /* ---- what a connection says ---------------------------------------------------------- */
 
-static void on_ready(void *ctx);
+static void open_session(struct front *f)
+{
+	const struct front_io io = { io_send, io_is_full, io_pause, io_starttls, io_set_idle,
+				     io_exporter, io_hangup, f };
+	const struct front_peer peer = {
+		.addr = *conn_peer(f->conn), .tls = conn_is_tls(f->conn), .log = f->log,
+	};
+
+	f->session = f->protocol->open(f->all->cas, &io, &peer);
+}
+
+/* Connected, or, with TLS from the first byte, after its handshake; and again after
+ * the one of STARTTLS. */
+static void on_ready(void *ctx)
+{
+	struct front *f = ctx;
+
+	if (f->session)
+		f->protocol->secured(f->session);
+	else
+		open_session(f);
+}
 
 static void on_data(void *ctx, const char *p, size_t n)
 {
@@ -166,28 +187,6 @@ static const struct conn_events events = {
 	.on_close = on_close,
 };
 
-static void open_session(struct front *f)
-{
-	const struct front_io io = { io_send, io_is_full, io_pause, io_starttls, io_set_idle,
-				     io_exporter, io_hangup, f };
-	const struct front_peer peer = {
-		.addr = *conn_peer(f->conn), .tls = conn_is_tls(f->conn), .log = f->log,
-	};
-
-	f->session = f->protocol->open(f->all->cas, &io, &peer);
-}
-
-/* After the handshake of an implicit TLS port, and after STARTTLS. */
-static void on_ready(void *ctx)
-{
-	struct front *f = ctx;
-
-	if (f->session)
-		f->protocol->secured(f->session);
-	else
-		open_session(f);
-}
-
 static void on_accept(void *ctx, struct conn *c)
 {
 	struct port *p = ctx;
@@ -204,10 +203,7 @@ static void on_accept(void *ctx, struct conn *c)
 	cas_count(l->cas, CAS_SESSIONS, 1);
 	log_debug(&f->log, "connect addr=%s", addr_text(conn_peer(c), addr));
 	conn_attach(c, &events, f);
-	if (port_specs[p - l->ports].tls)
-		conn_set_idle(c, l->cas->conf.login_ms);
-	else
-		open_session(f);
+	conn_set_idle(c, l->cas->conf.login_ms);
 }
 
 /* ---- all of them ------------------------------------------------------------------------ */

@@ -86,38 +86,37 @@ static bool same_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) && memcmp(have, text, (size_t)n) == 0;
 }
 
-static enum err write_file(const char *path, const char *text, struct errbuf *eb)
+static bool write_all(const char *path, int flags, const char *text)
 {
-	char *tmp = xasprintf("%s.new", path);
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	enum err e = ERR_OK;
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
+		  fchmod(fd, 0644) == 0;
 
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
-	    fchmod(fd, 0644) != 0 || rename(tmp, path) != 0)
-		e = err_errno(eb, errno, path);
 	if (fd >= 0)
 		close(fd);
-	free(tmp);
-	return e;
+	return ok;
 }
 
-/* Where the configuration folder is root's, the file goes into its keys/, which the
- * shell looks into as well. */
+/* Whole, by a rename; where the folder is root's, into the file that was laid there
+ * for us (see the systemd unit). */
+static bool write_file(const char *path, const char *text)
+{
+	char *tmp = xasprintf("%s.new", path);
+	bool ok = write_all(tmp, O_CREAT, text) && rename(tmp, path) == 0;
+
+	free(tmp);
+	return ok || write_all(path, 0, text);
+}
+
 static void tell_shell(struct directory *d, const char *pattern)
 {
 	char hex[2 * RPC_KEY + 1], *text, *path;
-	struct errbuf eb = { "" };
 
 	sodium_bin2hex(hex, sizeof(hex), d->id->public_key, RPC_KEY);
 	text = xasprintf("local = %s\ndirectory = %s\nkey = %s\n", pattern, d->conf->endpoint, hex);
 	path = xasprintf("%s/bourse.conf", d->config_dir);
-	if (!same_file(path, text) && write_file(path, text, &eb) != ERR_OK) {
-		log_warn(NULL, "cannot write for the shell detail=%s", eb.text);
-		free(path);
-		path = xasprintf("%s/keys/bourse.conf", d->config_dir);
-		if (!same_file(path, text) && write_file(path, text, &eb) != ERR_OK)
-			log_error(NULL, "cannot write for the shell detail=%s", eb.text);
-	}
+	if (!same_file(path, text) && !write_file(path, text))
+		log_warn(NULL, "the shell will not find us path=%s errno=%d", path, errno);
 	free(path);
 	free(text);
 }

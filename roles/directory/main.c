@@ -15,12 +15,33 @@ static enum err renew(struct directory *d, struct errbuf *eb)
 	return e ? e : directory_renew(d, "asked for by `bourse-directory renew`", eb);
 }
 
+/* `bourse-directory rotate`: new keys from the next start on; the old ones are served
+ * beside them until the time after that. */
+static enum err rotate(struct directory *d, struct errbuf *eb)
+{
+	enum err e = identity_load(d->config_dir, "bourse-directory", &d->id, eb);
+
+	if (e)
+		return e;
+	identity_rotate(d->id);
+	return identity_save(d->id, eb);
+}
+
+static enum err run_word(struct directory *d, const char *word, struct errbuf *eb)
+{
+	if (strcmp(word, "renew") == 0)
+		return renew(d, eb);
+	if (strcmp(word, "rotate") == 0)
+		return rotate(d, eb);
+	return err_set(eb, ERR_INVALID, "%s: the words are renew and rotate", word);
+}
+
 int main(int argc, char **argv)
 {
 	struct directory_conf conf = { 0 };
 	const struct svc_spec spec = {
 		.name = "bourse-directory", .what = "the directory of an organisation",
-		.args = "[renew]", .items = directory_items, .n_items = directory_n_items,
+		.args = "[renew | rotate]", .items = directory_items, .n_items = directory_n_items,
 		.conf = &conf,
 	};
 	struct directory d = { .conf = &conf };
@@ -42,8 +63,7 @@ int main(int argc, char **argv)
 	directory_conf_fill(&conf);
 	word = svc_words(svc)[0];
 	if (word) {
-		e = strcmp(word, "renew") == 0 ? renew(&d, &eb) :
-			err_set(&eb, ERR_INVALID, "%s: the only word is renew", word);
+		e = run_word(&d, word, &eb);
 		goto out;
 	}
 	e = directory_open(&d, &eb);

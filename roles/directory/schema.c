@@ -4,6 +4,7 @@
 #include "roles/directory/audit.h"
 #include "roles/directory/directory.h"
 #include "roles/directory/token.h"
+#include <sodium.h>
 #include <stdio.h>
 
 enum { TOMBSTONE_DAYS = 180 };
@@ -95,6 +96,8 @@ static enum err keep_own_server(struct directory *d, struct batch *b, struct err
 	if (!e) {
 		object_set_number(o, OBJ_ROLE, RPC_DIRECTORY);
 		object_set_bytes(o, OBJ_KEY, d->id->public_key, RPC_KEY);
+		if (!sodium_is_zero(d->id->old_public_key, RPC_KEY))
+			object_add_bytes(o, OBJ_KEY, d->id->old_public_key, RPC_KEY);
 		object_set_text(o, OBJ_ENDPOINT, d->conf->endpoint);
 		object_set_text(o, OBJ_VERSION_SEEN, VERSION);
 		d->self = o->guid;

@@ -34,7 +34,7 @@ static enum err own_identity(struct directory *d, struct errbuf *eb)
 	enum err e = identity_load(d->config_dir, "bourse-directory", &d->id, eb);
 
 	if (e == ERR_NOTFOUND && !guid_is_null(&d->organisation))
-		return err_set(eb, ERR_NOTFOUND, "%s/keys/bourse-directory.key is gone: bring it "
+		return err_set(eb, ERR_NOTFOUND, "%s/keys/bourse-directory/key is gone: bring it "
 			       "back from where its copy is kept", d->config_dir);
 	if (e != ERR_NOTFOUND)
 		return e;
@@ -64,6 +64,8 @@ static enum err open_bus(struct directory *d, struct errbuf *eb)
 
 	memcpy(rc.public_key, d->id->public_key, RPC_KEY);
 	memcpy(rc.secret_key, d->id->secret_key, RPC_KEY);
+	memcpy(rc.old_public_key, d->id->old_public_key, RPC_KEY);
+	memcpy(rc.old_secret_key, d->id->old_secret_key, RPC_KEY);
 	e = rpc_open(&rc, &d->rpc, eb);
 	sodium_memzero(&rc, sizeof(rc));
 	if (!e)

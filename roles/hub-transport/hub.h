@@ -4,7 +4,9 @@
 #include "common/auth/login.h"
 #include "common/dns/resolver.h"
 #include "common/relay/front.h"
+#include "common/relay/give.h"
 #include "common/relay/outbound.h"
+#include "common/relay/report.h"
 #include "common/relay/retry.h"
 #include "common/relay/low.h"
 #include "common/relay/rounds.h"
@@ -13,10 +15,9 @@
 #include "common/svc/work.h"
 #include "roles/hub-transport/conf.h"
 #include "roles/hub-transport/rcptcache.h"
-#include "roles/hub-transport/route.h"
+#include "common/relay/route.h"
 
 struct deliver;
-struct edges;
 
 enum hub_metric {
 	HUB_ACCEPTED, HUB_PASSED, HUB_QUEUED, HUB_DELIVERED, HUB_REFUSED, HUB_FAILED, HUB_SENT,
@@ -34,7 +35,8 @@ struct hub {
 	struct resolver *dns;
 	struct outbound *outbound;
 	struct deliver *deliver;
-	struct edges *edges;
+	struct give *give;
+	struct report *report;
 	struct rounds *rounds;
 	struct smtp_server_conf smtp_submission, smtp_internal;
 	struct conn_limits *limits;

@@ -17,7 +17,7 @@
  */
 #include "common/relay/mail.h"
 #include "common/replica/replica.h"
-#include "roles/hub-transport/route.h"
+#include "common/relay/route.h"
 
 struct resolve;
 

@@ -91,7 +91,7 @@ enum err object_value_parse(struct shell *sh, const struct attr_info *a, const c
 	}
 	if (e)
 		return err_set(&sh->eb, e, "%s takes %s, not \"%s\"", a->name, wants[a->type], text);
-	return e;
+	return ERR_OK;
 }
 
 /* ---- changes ---------------------------------------------------------------------- */

@@ -60,7 +60,7 @@ static enum err ask_twice(struct shell *sh, struct password *out)
 
 	if (e == ERR_OK)
 		e = ask(sh, "Again: ", &again);
-	if (e == ERR_OK && strcmp(out->text, again.text) != 0)
+	if (e == ERR_OK && (again.text == NULL || strcmp(out->text, again.text) != 0))
 		e = err_set(&sh->eb, ERR_INVALID, "the two are not the same");
 	password_wipe(&again);
 	if (e)

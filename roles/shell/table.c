@@ -255,7 +255,7 @@ static bool is_right(const struct cell *c)
 
 static void print_rows(const struct table *t, FILE *to)
 {
-	size_t w[N_ELEMS(t->columns)], i;
+	size_t w[N_ELEMS(t->columns)] = { 0 }, i;
 
 	for (i = 0; i < t->n_columns; i++)
 		w[i] = strlen(t->columns[i]);

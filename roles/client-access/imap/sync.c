@@ -89,6 +89,32 @@ static void say_exists(struct imap_session *s)
 		v->uidnext = uid_map_last(v->map) + 1;
 }
 
+static bool is_in(struct uid_ranges set, uint32_t uid)
+{
+	size_t lo = 0, hi = set.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (set.r[mid].last < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < set.n && set.r[lo].first <= uid;
+}
+
+/* What came with an earlier page may be gone with this one. */
+static void forget_fresh(struct imap_sync *y, struct uid_ranges gone)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < y->n_fresh; i++)
+		if (!is_in(gone, y->fresh[i]))
+			y->fresh[n++] = y->fresh[i];
+	y->n_fresh = n;
+}
+
 static enum next finish(struct imap_session *s)
 {
 	struct imap_sync *y = s->sync;
@@ -225,6 +251,7 @@ static void on_changes(void *ctx, enum err e, const struct store_changes *c)
 		if (c->uidnext > s->view.uidnext)
 			s->view.uidnext = c->uidnext;
 		y->more = c->more;
+		forget_fresh(y, c->gone);
 		keep_gone(y, c->gone);
 		imap_work(s, say);
 	}

@@ -72,7 +72,7 @@ static void rig_close_db(struct rig *r)
 	memset(&r->d, 0, sizeof(r->d));
 }
 
-static void rig_down(struct rig *r)
+static A_UNUSED void rig_down(struct rig *r)
 {
 	char cmd[128];
 

@@ -524,6 +524,16 @@ struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
 	return call(WATCHING, (void *)hint_cb, ctx);
 }
 
+/* POP3's, which stands beside IMAP behind the listeners, is not played here. */
+struct api_call *store_open(const struct store_at *at, store_open_cb *cb, void *ctx)
+{
+	(void)at;
+	(void)cb;
+	(void)ctx;
+	CHECK(!"store_open");
+	return NULL;
+}
+
 /* ---- answering ------------------------------------------------------------------ */
 
 static bool within(const struct api_call *c, uint32_t uid)

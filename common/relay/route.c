@@ -1,4 +1,4 @@
-#include "roles/hub-transport/route.h"
+#include "common/relay/route.h"
 
 #include "common/base/check.h"
 
@@ -52,6 +52,26 @@ static bool parse_range(const char *text, struct route_range *out)
 	return true;
 }
 
+/* postmaster at the default domain, else at our own name. */
+static const char *default_postmaster(struct route *r, struct replica *replica,
+				      const char *hostname)
+{
+	struct replica_iter *it = replica_each(replica, CLASS_DOMAIN);
+	struct arena a = { NULL, NULL };
+	const char *text = NULL, *domain;
+	struct object *o;
+
+	while ((o = replica_each_next(it, &a))) {
+		domain = object_text(o, OBJ_DOMAIN);
+		if (domain && (!text || object_bool(o, OBJ_DEFAULT, false)))
+			text = arena_printf(&r->arena, "postmaster@%s", domain);
+		arena_reset(&a);
+	}
+	replica_each_end(&it);
+	arena_fini(&a);
+	return text ? text : arena_printf(&r->arena, "postmaster@%s", hostname);
+}
+
 static void load_settings(struct route *r, struct replica *replica, const char *hostname)
 {
 	struct object *o = NULL;
@@ -63,7 +83,7 @@ static void load_settings(struct route *r, struct replica *replica, const char *
 	r->max_hops = 30;
 	r->expire_ms = 48 * HOUR;
 	r->notice_ms = 4 * HOUR;
-	r->postmaster = arena_printf(&r->arena, "postmaster@%s", hostname);
+	r->postmaster = default_postmaster(r, replica, hostname);
 	if (replica_transport(replica, &r->arena, &o))
 		return;
 	r->max_message = object_number(o, OBJ_MAX_MESSAGE, r->max_message);
@@ -163,12 +183,15 @@ static void count_edges(struct route *r, struct replica *replica)
 	arena_fini(&a);
 }
 
-void route_load(struct route *r, struct replica *replica, const char *hostname)
+void route_load(struct route *r, struct replica *replica, const char *hostname, bool at_edge)
 {
 	route_fini(r);
 	load_settings(r, replica, hostname);
-	count_edges(r, replica);
+	if (!at_edge)
+		count_edges(r, replica);
 	load_connectors(r, replica);
+	for (size_t i = 0; at_edge && i < r->n_connectors; i++)
+		r->connectors[i].by_edge = false;
 }
 
 void route_fini(struct route *r)
@@ -232,6 +255,25 @@ void route_domain(const struct route *r, const char *domain, uint64_t size,
 		out->kind = HOP_SMART;
 		out->name = c->smart_hosts[0];
 	}
+}
+
+static const struct route_connector *by_smart_host(const struct route *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_connectors; i++)
+		for (size_t k = 0; r->connectors[i].smart_hosts[k]; k++)
+			if (strcmp(r->connectors[i].smart_hosts[k], name) == 0)
+				return &r->connectors[i];
+	return NULL;
+}
+
+void route_settings(const struct route *r, enum hop_kind kind, const char *name, uint16_t *port,
+		    bool *require_tls)
+{
+	const struct route_connector *c =
+		kind == HOP_DOMAIN ? choose(r, name, 0) : by_smart_host(r, name);
+
+	*port = c ? c->port : 0;
+	*require_tls = c && c->require_tls;
 }
 
 bool route_is_trusted(const struct route *r, const struct addr *a)

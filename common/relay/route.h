@@ -1,5 +1,5 @@
-#ifndef HUB_ROUTE_H
-#define HUB_ROUTE_H
+#ifndef RELAY_ROUTE_H
+#define RELAY_ROUTE_H
 /*
  * route - the organisation's transport settings and send connectors, in memory
  *
@@ -41,7 +41,8 @@ struct route {
 	const char *postmaster;
 };
 
-void route_load(struct route *r, struct replica *replica, const char *hostname);
+/* at_edge: nothing goes out through an edge, we are one. */
+void route_load(struct route *r, struct replica *replica, const char *hostname, bool at_edge);
 void route_fini(struct route *r);
 
 /* Where mail for this domain outside goes.  Always finds something: without a
@@ -54,5 +55,8 @@ struct route_hop {
 };
 void route_domain(const struct route *r, const char *domain, uint64_t size,
 		  struct route_hop *out);
+/* The port (0: 25) and TLS rule of the connector that leads to this hop. */
+void route_settings(const struct route *r, enum hop_kind kind, const char *name, uint16_t *port,
+		    bool *require_tls);
 bool route_is_trusted(const struct route *r, const struct addr *a);
 #endif

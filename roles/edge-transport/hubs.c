@@ -1,0 +1,149 @@
+#include "roles/edge-transport/hubs.h"
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_HUBS 256
+
+struct hub {
+	struct guid guid;
+	char name[64];
+	struct rpc_peer *peer;
+	int64_t messages, bytes;	/* credit; may be below 0 for a while */
+};
+
+struct hubs {
+	struct hub hub[MAX_HUBS];
+	size_t n;
+};
+
+struct hubs *hubs_new(void)
+{
+	return xcalloc(1, sizeof(struct hubs));
+}
+
+void hubs_free(struct hubs **h)
+{
+	free(*h);
+	*h = NULL;
+}
+
+/* ---- who is there ---------------------------------------------------------------- */
+
+static struct hub *find(struct hubs *h, const struct guid *g)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (guid_eq(&h->hub[i].guid, g))
+			return &h->hub[i];
+	return NULL;
+}
+
+static struct hub *find_peer(struct hubs *h, const struct rpc_peer *p)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->hub[i].peer == p)
+			return &h->hub[i];
+	return NULL;
+}
+
+static struct hub *add(struct hubs *h, struct rpc_peer *p, const char *name)
+{
+	if (h->n == MAX_HUBS) {
+		log_warn(NULL, "too many hubs: not used hub=%s", name);
+		return NULL;
+	}
+	h->hub[h->n] = (struct hub){ .peer = p };
+	return &h->hub[h->n++];
+}
+
+bool hubs_offer(struct hubs *h, struct rpc_peer *p, const struct hubs_offer *o)
+{
+	struct hub *x = find_peer(h, p);
+	bool had;
+
+	/* The hub that proved the subscription, until its object has arrived. */
+	if (guid_is_null(&o->hub))
+		return false;
+	if (!x)
+		x = add(h, p, o->name);
+	if (!x)
+		return false;
+	had = x->messages > 0;
+	x->guid = o->hub;
+	snprintf(x->name, sizeof(x->name), "%s", o->name);
+	x->messages = o->messages < INT32_MAX ? (int64_t)o->messages : INT32_MAX;
+	x->bytes = o->bytes < INT64_MAX / 2 ? (int64_t)o->bytes : INT64_MAX / 2;
+	return !had && x->messages > 0;
+}
+
+void hubs_lost(struct hubs *h, const struct rpc_peer *p)
+{
+	struct hub *x = find_peer(h, p);
+
+	if (x)
+		*x = h->hub[--h->n];
+}
+
+size_t hubs_count(const struct hubs *h)
+{
+	return h->n;
+}
+
+/* ---- credit ------------------------------------------------------------------------ */
+
+/* Larger ones are streamed to a file there. */
+static int64_t cost(const struct mail *m)
+{
+	return m->size <= MAIL_INLINE ? (int64_t)m->size : 0;
+}
+
+bool hubs_take_any(const struct hubs *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->hub[i].messages > 0)
+			return true;
+	return false;
+}
+
+bool hubs_choose(const struct hubs *h, const struct mail *m, const struct guid *not_this,
+		 struct hubs_choice *out)
+{
+	const struct hub *best = NULL;
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct hub *x = &h->hub[i];
+
+		if (x->messages <= 0 || x->bytes < cost(m) ||
+		    (not_this && guid_eq(&x->guid, not_this)))
+			continue;
+		if (!best || x->messages > best->messages ||
+		    (x->messages == best->messages && x->bytes > best->bytes))
+			best = x;
+	}
+	if (best)
+		*out = (struct hubs_choice){ best->guid, best->name, best->peer };
+	return best != NULL;
+}
+
+void hubs_given(struct hubs *h, const struct guid *hub, const struct mail *m)
+{
+	struct hub *x = find(h, hub);
+
+	if (x) {
+		x->messages--;
+		x->bytes -= cost(m);
+	}
+}
+
+void hubs_answered(struct hubs *h, const struct guid *hub, const struct mail *m)
+{
+	struct hub *x = find(h, hub);
+
+	if (x) {
+		x->messages++;
+		x->bytes += cost(m);
+	}
+}
