@@ -36,16 +36,16 @@ struct rig {
 	int64_t mbx, inbox;
 };
 
-static const struct uid_range all_uids = { 1, UINT32_MAX };
+A_UNUSED static const struct uid_range all_uids = { 1, UINT32_MAX };
 
 #define OK(e) rig_ok(rig, (e), #e, __LINE__)
-static void rig_ok(struct rig *rig, enum err e, const char *what, int line)
+static inline void rig_ok(struct rig *rig, enum err e, const char *what, int line)
 {
 	if (e)
 		fail_msg("line %d: %s: %s (%s)", line, what, err_text(e), rig->eb.text);
 }
 
-static void rig_open(struct rig *rig, int64_t max_pages)
+static inline void rig_open(struct rig *rig, int64_t max_pages)
 {
 	struct db_conf conf = { .path = rig->path, .flags = DB_CREATE | DB_CHECKPOINT,
 				.max_pages = max_pages };
@@ -56,19 +56,19 @@ static void rig_open(struct rig *rig, int64_t max_pages)
 	tx_init(&rig->tx, rig->w);
 }
 
-static void rig_close(struct rig *rig)
+static inline void rig_close(struct rig *rig)
 {
 	tx_fini(&rig->tx);
 	db_close(&rig->r);
 	db_close(&rig->w);
 }
 
-static enum err rig_run(struct rig *rig, tx_fn *fn, void *op)
+static inline enum err rig_run(struct rig *rig, tx_fn *fn, void *op)
 {
 	return tx_once(&rig->tx, rig->now_ms, fn, op, &rig->eb);
 }
 
-static int64_t rig_provision(struct rig *rig, const struct guid *g)
+static inline int64_t rig_provision(struct rig *rig, const struct guid *g)
 {
 	struct provision_op op = { .guid = *g, .quotas = { -1, -1, -1 } };
 
@@ -76,12 +76,12 @@ static int64_t rig_provision(struct rig *rig, const struct guid *g)
 	return op.mbx;
 }
 
-static struct who rig_who(const struct rig *rig)
+static inline struct who rig_who(const struct rig *rig)
 {
 	return (struct who){ rig->mbx, rig->ann, rig->ann };
 }
 
-static int64_t rig_fid(struct rig *rig, const char *path)
+static inline int64_t rig_fid(struct rig *rig, const char *path)
 {
 	struct arena a = { 0 };
 	struct path p;
@@ -93,7 +93,7 @@ static int64_t rig_fid(struct rig *rig, const char *path)
 	return fid;
 }
 
-static int rig_up(void **state)
+static inline int rig_up(void **state)
 {
 	struct rig *rig = xcalloc(1, sizeof(*rig));
 
@@ -114,7 +114,7 @@ static int rig_up(void **state)
 	return 0;
 }
 
-static int rig_down(void **state)
+static inline int rig_down(void **state)
 {
 	struct rig *rig = *state;
 	static const char *const tails[] = { "", "-wal", ".lock" };
@@ -133,7 +133,7 @@ static int rig_down(void **state)
 }
 
 /* Everything the database says must agree, after whatever a test did. */
-static void rig_check(struct rig *rig)
+static inline void rig_check(struct rig *rig)
 {
 	static char findings[CHECK_FINDINGS][CHECK_TEXT];
 	struct check_op op = { .findings = findings };
@@ -143,13 +143,13 @@ static void rig_check(struct rig *rig)
 		fail_msg("check: %s (%zu findings)", findings[0], op.n);
 }
 
-static int rig_down_checked(void **state)
+static inline int rig_down_checked(void **state)
 {
 	rig_check(*state);
 	return rig_down(state);
 }
 
-static struct content *rig_content(struct rig *rig, const char *text, size_t n)
+static inline struct content *rig_content(struct rig *rig, const char *text, size_t n)
 {
 	struct content *c = content_new(rig->z);
 
@@ -158,7 +158,7 @@ static struct content *rig_content(struct rig *rig, const char *text, size_t n)
 	return c;
 }
 
-static char *rig_letter(const char *subject, const char *id, const char *refs, size_t body)
+static inline char *rig_letter(const char *subject, const char *id, const char *refs, size_t body)
 {
 	char *fill = xcalloc(1, body + 1), *out;
 
@@ -172,7 +172,7 @@ static char *rig_letter(const char *subject, const char *id, const char *refs, s
 }
 
 /* One letter for one mailbox; the identity is the next one, or `seq` if not 0. */
-static enum err rig_deliver(struct rig *rig, const char *text, uint64_t seq,
+static inline enum err rig_deliver(struct rig *rig, const char *text, uint64_t seq,
 			    struct deliver_to *to, size_t n)
 {
 	struct content *c = rig_content(rig, text, strlen(text));
@@ -185,7 +185,7 @@ static enum err rig_deliver(struct rig *rig, const char *text, uint64_t seq,
 }
 
 /* n different letters into the inbox. */
-static void rig_fill(struct rig *rig, unsigned n)
+static inline void rig_fill(struct rig *rig, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		char id[40];
@@ -201,7 +201,7 @@ static void rig_fill(struct rig *rig, unsigned n)
 	}
 }
 
-static enum err rig_flags(struct rig *rig, int64_t fid, struct uid_range u,
+static inline enum err rig_flags(struct rig *rig, int64_t fid, struct uid_range u,
 			  enum store_flags_mode mode, unsigned flags, const char *const *kw)
 {
 	struct flags_op op = { .who = rig_who(rig), .fid = (uint64_t)fid, .uids = &u, .n_uids = 1,
@@ -217,7 +217,7 @@ static enum err rig_flags(struct rig *rig, int64_t fid, struct uid_range u,
 	return e;
 }
 
-static enum err rig_copy(struct rig *rig, int64_t fid, struct uid_range u, const char *to,
+static inline enum err rig_copy(struct rig *rig, int64_t fid, struct uid_range u, const char *to,
 			 bool move)
 {
 	struct copy_op op = { .who = rig_who(rig), .fid = (uint64_t)fid, .uids = &u, .n_uids = 1,
@@ -229,7 +229,7 @@ static enum err rig_copy(struct rig *rig, int64_t fid, struct uid_range u, const
 	return e;
 }
 
-static enum err rig_expunge(struct rig *rig, int64_t fid, struct uid_range u, bool any)
+static inline enum err rig_expunge(struct rig *rig, int64_t fid, struct uid_range u, bool any)
 {
 	struct expunge_op op = { .who = rig_who(rig), .fid = (uint64_t)fid, .uids = &u,
 				 .n_uids = 1, .any_flag = any };
@@ -243,7 +243,7 @@ static enum err rig_expunge(struct rig *rig, int64_t fid, struct uid_range u, bo
 }
 
 /* The folder's row as FETCH and SELECT tell it, as text: "uid:flags[kw] ..." */
-static void rig_show(struct rig *rig, int64_t fid, char *out, size_t cap)
+static inline void rig_show(struct rig *rig, int64_t fid, char *out, size_t cap)
 {
 	struct fetch_op op = { .who = rig_who(rig), .fid = (uint64_t)fid, .uids = &all_uids,
 			       .n_uids = 1, .columns = COL_FLAGS | COL_KEYWORDS };
