@@ -10,9 +10,9 @@
  * A session works on a snapshot of the inbox taken at login, and locks nobody
  * out: neither another POP3 session nor IMAP.  What others remove meanwhile
  * cannot be retrieved any more; what they add is seen at the next login.
- * Deletions happen at QUIT, all of them or none, and also when the client leaves
- * without waiting for the answer; a connection that breaks before QUIT deletes
- * nothing.
+ * Deletions happen at QUIT, in one call to the store, and also when the client
+ * leaves without waiting for the answer; a connection that breaks before QUIT
+ * deletes nothing.
  *
  * The unique-id is "<uidvalidity>.<uid>", IMAP's numbers: it never changes and is
  * never used again.  The size is that of the stored message, which is what RETR

@@ -1,6 +1,6 @@
 /*
- * QUIT and the UPDATE state: what was marked is removed, in one call that the store
- * does whole or not at all.
+ * QUIT and the UPDATE state: what was marked is removed, in one call.  The store does
+ * it whole or not at all, or if there are thousands, in steps that are each so.
  *
  * Many clients send QUIT and are gone.  So the call belongs to a struct pop3_update
  * of its own, which the session leaves behind.
@@ -38,7 +38,7 @@ static void on_expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t 
 		CHECK_OBJ(s, POP3_SESSION_MAGIC);
 		s->update = NULL;
 		if (e)
-			pop3_err(s, "[SYS/TEMP] Messages were not removed.");
+			pop3_err(s, "[SYS/TEMP] Not all messages were removed.");
 		else
 			pop3_ok(s, "%u messages removed.", u->n);
 		s->step = STEP_BYE;

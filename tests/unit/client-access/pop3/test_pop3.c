@@ -359,7 +359,7 @@ static void test_update_fails(void **state)
 	say(LOGIN "DELE 2\r\n");
 	fake.e_expunge = ERR_AGAIN;
 	say("QUIT\r\n");
-	expect("-ERR [SYS/TEMP] Messages were not removed.\r\n");
+	expect("-ERR [SYS/TEMP] Not all messages were removed.\r\n");
 	assert_true(fake.hung_up);
 	fake_down();
 
