@@ -26,14 +26,18 @@ struct links {
 	struct rpc *rpc;
 	struct replica *replica;
 	unsigned roles;
+	struct guid self;
 	struct hash servers, homes;
 	bool homes_fresh;
 };
 
-struct links *links_new(struct rpc *rpc, struct replica *r, unsigned roles)
+struct links *links_new(struct rpc *rpc, struct replica *r, unsigned roles,
+			const struct guid *self)
 {
 	struct links *l = xcalloc(1, sizeof(*l));
 
+	if (self)
+		l->self = *self;
 	l->rpc = rpc;
 	l->replica = r;
 	l->roles = roles;
@@ -115,7 +119,7 @@ static void update_server(struct links *l, const struct object *o)
 	struct link *k = n ? CONTAINER_OF(n, struct link, node) : NULL;
 
 	if (!((unsigned)object_number(o, OBJ_ROLE, 0) & l->roles) || !endpoint ||
-	    endpoint[0] == '\0' || key.n != RPC_KEY)
+	    endpoint[0] == '\0' || key.n != RPC_KEY || guid_eq(&o->guid, &l->self))
 		return;
 	if (k && strcmp(k->endpoint, endpoint) == 0 && memcmp(k->key, key.p, RPC_KEY) == 0) {
 		k->seen = true;

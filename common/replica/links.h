@@ -10,7 +10,9 @@
 
 struct links;
 
-struct links *links_new(struct rpc *rpc, struct replica *r, unsigned roles);
+/* self (copied) is not dialled; NULL: nobody is us. */
+struct links *links_new(struct rpc *rpc, struct replica *r, unsigned roles,
+			const struct guid *self);
 void links_free(struct links **l);
 void links_update(struct links *l);	/* the replica changed */
 struct rpc_peer *links_to_server(struct links *l, const struct guid *server);	/* NULL: not up */

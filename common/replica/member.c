@@ -495,7 +495,7 @@ enum err member_open(const struct member_conf *conf, struct errbuf *eb)
 		return e;
 	}
 	*conf->owner = m;
-	m->links = links_new(m->rpc, m->replica, conf->dial);
+	m->links = links_new(m->rpc, m->replica, conf->dial, &m->id->server);
 	if (conf->role != RPC_EDGE)
 		m->directory = rpc_dial(m->rpc, m->id->directory_endpoint, m->id->directory_key,
 					&expect);

@@ -55,8 +55,8 @@ struct member_conf {
 	const char *config_dir, *data_dir;
 	struct metrics *metrics;	/* answers manage.stats; may be NULL */
 	const char *listen;		/* bus endpoint, "tcp://0.0.0.0:17003"; NULL, "": none */
-	const char *endpoint;		/* what others dial; NULL, "": made from listen and the
-					 * host's name (with a port of * it is the one taken) */
+	const char *endpoint;		/* what others dial; NULL, "": what enrol was told, or
+					 * made from listen and the host's name */
 	const struct rpc_method *methods;	/* the role's own */
 	size_t n_methods;
 	struct member **owner;		/* first field of the role's object */

@@ -830,6 +830,26 @@ static void test_look_ups_are_quick(void **state)
 	rig_down(&g);
 }
 
+static void on_plan(void *ctx, const char *sql, const char *detail)
+{
+	if (strncmp(detail, "SCAN ", 5) == 0 && strcmp(detail, "SCAN sqlite_schema") != 0)
+		fail_msg("%s: %s", sql, detail);
+	++*(unsigned *)ctx;
+}
+
+static void test_no_statement_scans(void **state)
+{
+	unsigned plans = 0;
+	struct rig g;
+
+	(void)state;
+	rig_up(&g, RPC_HUB, NULL);
+	if (db_explain_all(g.master, on_plan, &plans, &g.eb) != ERR_OK)
+		fail_msg("%s", g.eb.text);
+	assert_true(plans > 20);
+	rig_down(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -852,6 +872,7 @@ int main(void)
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_nested_membership),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_no_statement_scans),
 		cmocka_unit_test(test_look_ups_are_quick),
 	};
 
