@@ -20,7 +20,7 @@
  * do not.
  *
  * Memory is bounded: a line, 8 bytes a message for at most POP3_MAX_MESSAGES,
- * one page of content (1 MiB) with its dots doubled, and what the connection
+ * one page of content (256 KiB) with its dots doubled, and what the connection
  * holds before it is full.
  */
 #include "roles/client-access/front.h"

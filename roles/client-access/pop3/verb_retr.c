@@ -14,9 +14,8 @@
 #include "roles/client-access/account.h"
 #include <string.h>
 
-#define PAGE	 (1u << 20)
-#define TOP_PAGE (256u << 10)
-#define SLICE	 (16u << 10)	/* dots and line ends at most double it */
+#define PAGE  (256u << 10)	/* as the store keeps it, in one piece */
+#define SLICE (16u << 10)	/* dots and line ends at most double it */
 
 static void begin(struct pop3_session *s)
 {
@@ -131,9 +130,9 @@ static enum next next_page(struct pop3_session *s)
 
 	if (e)
 		return break_off(s, e);
-	r->page_left = r->top ? TOP_PAGE : PAGE;
+	r->page_left = PAGE;
 	/* Read by POP3 is read.  A look at the top is not. */
-	s->call = store_content(&s->at, s->fid, r->uid, r->offset, r->page_left,
+	s->call = store_content(&s->at, s->fid, r->uid, r->offset, PAGE,
 				!r->top && r->offset == 0, on_bytes, on_page, s);
 	return NEXT_WAIT;
 }
