@@ -27,6 +27,16 @@ bool bounce_needs_own(const struct mail *m)
 	return m->n_reports >= BOUNCE_DERIVED;
 }
 
+/* What a host said begins with its reply code: "550 5.1.1 No such user". */
+static unsigned reply_code(const struct mail_rcpt *r)
+{
+	const char *d = r->diag;
+
+	if (r->remote[0] == '\0' || strspn(d, "0123456789") != 3 || d[3] != ' ')
+		return 0;
+	return (unsigned)strtoul(d, NULL, 10);
+}
+
 static struct dsn_rcpt *wanted(const struct bounce_conf *c, const struct mail *m, int64_t now_ms,
 			       size_t *n, size_t *used)
 {
@@ -50,7 +60,9 @@ static struct dsn_rcpt *wanted(const struct bounce_conf *c, const struct mail *m
 			.final = r->address, .orcpt = r->orcpt, .action = action_of(r),
 			.status = r->status[0] ? r->status : "5.0.0",
 			.remote_mta = r->remote[0] ? r->remote : NULL,
-			.diagnostic = r->diag[0] ? r->diag : NULL, .last_attempt_ms = now_ms,
+			.code = reply_code(r),
+			.diagnostic = r->diag[0] ? r->diag + (reply_code(r) ? 4 : 0) : NULL,
+			.last_attempt_ms = now_ms,
 			.retry_until_ms = r->action == ACTION_DELAYED
 				? m->received_ms + c->expire_ms : 0,
 		};

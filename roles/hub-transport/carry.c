@@ -42,6 +42,8 @@ static void finish(struct carry *c, enum carry_outcome o)
 	void *ctx = c->ctx;
 
 	list_del(&c->node);
+	if (o != CARRY_DONE)
+		metric_add(h->metrics, HUB_REFUSED, 1);
 	hold_drop(&c->hold);
 	h->carried--;
 	h->carried_bytes -= c->bytes;
@@ -87,10 +89,12 @@ static void enqueue_rest(struct carry *c)
 			mail_add_copy(rest, &c->mail->rcpts[i]);
 	mail_unref(&c->mail);
 	c->mail = rest;
-	if (rest->n_rcpts > 0)
+	if (rest->n_rcpts > 0) {
 		enqueue(c);
-	else
-		finish(c, CARRY_DONE);
+		return;
+	}
+	metric_add(c->hub->metrics, HUB_PASSED, 1);
+	finish(c, CARRY_DONE);
 }
 
 static void note_delivered(struct carry *c, uint32_t i, int64_t now)
