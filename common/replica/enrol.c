@@ -1,6 +1,7 @@
 #include "common/api/directory.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/span.h"
 #include "common/replica/identity.h"
 #include "common/replica/ticket.h"
@@ -286,6 +287,7 @@ int identity_enrol_main(int argc, char **argv, const char *daemon, unsigned role
 	struct command cmd = { .daemon = daemon, .dir = "/etc/bourse", .role = role };
 
 	umask(077);
+	log_open(daemon, LOG_WARN);	/* one line on stdout is the answer */
 	CHECK(sodium_init() >= 0);
 	if (!parse(&cmd, argc, argv))
 		return usage(&cmd);
