@@ -260,6 +260,8 @@ static int enrol_edge(const struct command *cmd)
 	snprintf(t.endpoint, sizeof(t.endpoint), "%s", cmd->endpoint);
 	if (!ticket_name_ok(t.name) || (cmd->name && strcmp(t.name, cmd->name) != 0))
 		e = err_set(&eb, ERR_INVALID, "a server's name is letters, digits, - _ and .");
+	if (!e && !ticket_endpoint_ok(cmd->endpoint))
+		e = err_set(&eb, ERR_INVALID, "an endpoint is tcp://HOST:PORT");
 	t.expires_ms = clock_wall_ms() + (int64_t)SUBSCRIPTION_HOURS * 3600000;
 	randombytes_buf(t.secret, sizeof(t.secret));
 	randombytes_buf(t.feed_key, sizeof(t.feed_key));

@@ -30,6 +30,23 @@ bool ticket_name_ok(const char *name)
 			    "0123456789-_.") == n;
 }
 
+bool ticket_endpoint_ok(const char *endpoint)
+{
+	const char *rest = endpoint + 6, *colon = strrchr(endpoint, ':');
+	size_t n = strlen(endpoint), digits;
+
+	if (n < 8 || n >= sizeof(((struct ticket *)0)->endpoint))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (endpoint[i] <= 0x20 || endpoint[i] >= 0x7f)
+			return false;
+	if (strncmp(endpoint, "ipc:///", 7) == 0)
+		return true;
+	digits = strspn(colon + 1, "0123456789");
+	return strncmp(endpoint, "tcp://", 6) == 0 && colon > rest && digits > 0 && digits < 6 &&
+	       colon[1 + digits] == '\0';
+}
+
 static uint8_t *put(uint8_t *at, const void *p, size_t n)
 {
 	memcpy(at, p, n);
@@ -117,7 +134,7 @@ static bool unpack(const uint8_t *raw, size_t n, struct ticket *t)
 	at += 96;
 	return get_text(&at, end, 1, t->name, sizeof(t->name)) &&
 	       get_text(&at, end, 2, t->endpoint, sizeof(t->endpoint)) && at == end &&
-	       raw[1] == t->kind && ticket_name_ok(t->name);
+	       raw[1] == t->kind && ticket_name_ok(t->name) && ticket_endpoint_ok(t->endpoint);
 }
 
 enum err ticket_parse(const char *text, struct ticket *out, struct errbuf *eb)

@@ -31,4 +31,6 @@ enum err ticket_parse(const char *text, struct ticket *out, struct errbuf *eb) A
 
 /* Names of servers stand in file names, logs and endpoints. */
 bool ticket_name_ok(const char *name);
+/* tcp://HOST:PORT or ipc:///PATH, of printable ASCII, to be dialled. */
+bool ticket_endpoint_ok(const char *endpoint);
 #endif

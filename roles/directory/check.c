@@ -118,6 +118,10 @@ static enum err check_mailbox(struct job *j)
 {
 	struct guid g;
 
+	/* Its content would stay behind. */
+	if (j->was && object_has(j->was, OBJ_DATABASE) &&
+	    !object_same_values(j->was, j->o, OBJ_DATABASE))
+		return err_set(j->eb, ERR_DENIED, "database: a mailbox stays where it was made");
 	if (object_guid(j->o, OBJ_FORWARD_TO, &g) && guid_eq(&g, &j->o->guid))
 		return err_set(j->eb, ERR_INVALID, "forward-to: that is the mailbox itself");
 	return check_quotas(j);
@@ -250,7 +254,7 @@ static enum err check_server(struct job *j)
 
 	if (!ticket_name_ok(object_text(j->o, OBJ_NAME)))
 		return err_set(j->eb, ERR_INVALID, "a server's name is letters, digits, - _ and .");
-	if (endpoint && strncmp(endpoint, "tcp://", 6) != 0 && strncmp(endpoint, "ipc://", 6) != 0)
+	if (endpoint && !ticket_endpoint_ok(endpoint))
 		return err_set(j->eb, ERR_INVALID, "endpoint: tcp://HOST:PORT");
 	return check_keys(j);
 }

@@ -173,7 +173,8 @@ enum err join_enrol(struct directory *d, const struct join *in, int64_t now_ms,
 	struct batch b;
 	enum err e;
 
-	if (!ticket_name_ok(in->name) || strlen(in->endpoint ? in->endpoint : "") > 255)
+	if (!ticket_name_ok(in->name) ||
+	    (in->endpoint && in->endpoint[0] && !ticket_endpoint_ok(in->endpoint)))
 		return err_set(eb, ERR_INVALID, "not a name, or not an endpoint");
 	if (tables_who(&d->tables, in->key, &who))
 		return err_set(eb, ERR_DENIED, "the key is in use by %s", who.name);
@@ -332,7 +333,8 @@ enum err join_seen(struct directory *d, const struct guid *server, const uint8_t
 		if (key)
 			changed |= use_key(o, key);
 		/* An edge's endpoint is what its subscription said. */
-		if (object_number(o, OBJ_ROLE, 0) != RPC_EDGE)
+		if (object_number(o, OBJ_ROLE, 0) != RPC_EDGE && endpoint &&
+		    ticket_endpoint_ok(endpoint))
 			changed |= use_text(o, OBJ_ENDPOINT, endpoint);
 		changed |= use_text(o, OBJ_VERSION_SEEN, version);
 	}

@@ -611,6 +611,8 @@ static void forward(struct rpc_request *rq, const Manage__ForwardReq *in)
 	e = objects_by_name(d->db, CLASS_SERVER, in->server, &rq->arena, &o, &rq->eb);
 	if (e == ERR_NOTFOUND)
 		err_set(&rq->eb, e, "no server named %.80s", in->server);
+	if (!e && guid_eq(&o->guid, &d->self))
+		e = err_set(&rq->eb, ERR_INVALID, "that is the directory itself");
 	if (!e && in->principal.len)
 		e = guid_from(in->principal.data, in->principal.len, &c.principal);
 	if (!e) {

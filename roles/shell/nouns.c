@@ -74,6 +74,8 @@ const struct verb verbs[] = {
 	{ "server", "add", "ROLE NAME", "print the token with which a new server enrols (mailbox, hub, cas, um)",
 	  server_add_verb, 0, 2, 2 },
 	{ "server", "set", "NAME " CHANGES, "change one", object_set_verb, CLASS_SERVER, 2, -1 },
+	{ "server", "rotate", "NAME", "give one a new key pair, used from its next start on",
+	  server_rotate_verb, 0, 1, 1 },
 	{ "server", "remove", "NAME", "cut a server off", object_remove_verb, CLASS_SERVER, 1, 1 },
 	{ "edge", "subscribe", "FILE", "take in the edge that printed this subscription ('-': standard input)",
 	  edge_subscribe_verb, 0, 1, 1 },

@@ -9,7 +9,7 @@ verb_fn mailbox_import_verb, mailbox_disable_verb, mailbox_reconnect_verb,
 /* group.c */
 verb_fn group_add_verb, group_take_verb;
 /* server.c */
-verb_fn server_add_verb, server_list_verb, edge_subscribe_verb, admin_key_verb;
+verb_fn server_add_verb, server_list_verb, server_rotate_verb, edge_subscribe_verb, admin_key_verb;
 /* database.c */
 verb_fn database_list_verb, database_check_verb;
 /* queue.c */

@@ -365,6 +365,13 @@ enum err ask_log_level(struct shell *sh, const char *server, const char *level, 
 	return e;
 }
 
+enum err ask_rotate(struct shell *sh, const char *server)
+{
+	Manage__RotateReq rq = MANAGE__ROTATE_REQ__INIT;
+
+	return forward(sh, server, "manage.rotate", &rq, NULL, 10000, NULL);
+}
+
 /* ---- mailbox servers -------------------------------------------------------------- */
 
 enum err ask_databases(struct shell *sh, const char *server, struct table *t)

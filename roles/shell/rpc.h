@@ -84,6 +84,8 @@ enum err ask_stats(struct shell *sh, const char *server, const char *role,
 		   void (*each)(void *ctx, const char *name, const char *labels,
 				const char *help, double value, bool counter),
 		   void *ctx) A_MUST_USE;
+/* A new key pair for a server, used from its next start on. */
+enum err ask_rotate(struct shell *sh, const char *server) A_MUST_USE;
 enum err ask_log_level(struct shell *sh, const char *server, const char *level,
 		       const char **now) A_MUST_USE;
 

@@ -42,6 +42,17 @@ enum err server_add_verb(struct shell *sh, const struct verb *v, int argc, char 
 	return ERR_OK;
 }
 
+enum err server_rotate_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
+{
+	enum err e = ask_rotate(sh, argv[0]);
+
+	(void)v;
+	(void)argc;
+	if (!e)
+		fprintf(stderr, "%s uses its new key from its next start on\n", argv[0]);
+	return e;
+}
+
 enum err server_list_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
 	struct members m = { 0 };
