@@ -91,6 +91,7 @@ enum err db_run(struct db *db, const struct db_sql *q, struct errbuf *eb,
 enum err db_get_int(struct db *db, const struct db_sql *q, int64_t *out,
 		    struct errbuf *eb, const char *types, ...) A_MUST_USE;
 int64_t db_changes(const struct db *db);	/* rows touched by the last db_run() */
+int64_t db_total_changes(const struct db *db);	/* by all since it was opened */
 int64_t db_last_rowid(const struct db *db);
 
 /* A script of several statements, e.g. in tools and tests. */

@@ -52,8 +52,7 @@ DB_SQL(q_lost_placement,
 DB_SQL(q_lost_item,
        "SELECT i.rid >> 40, i.rid & 1099511627775, 0, 0 FROM item i WHERE NOT EXISTS"
        " (SELECT 1 FROM placement p WHERE p.mbx = i.rid >> 40 AND p.iid = (i.rid & 1099511627775))"
-       " AND NOT EXISTS (SELECT 1 FROM dumpster d WHERE d.mbx = i.rid >> 40"
-       " AND d.iid = (i.rid & 1099511627775))");
+       " AND i.rid NOT IN (SELECT mbx << 40 | iid FROM dumpster)");
 DB_SQL(q_flags,
        "SELECT p.mbx, p.fid, p.flags, i.flags FROM placement p CROSS JOIN item i"
        " ON i.rid = (p.mbx << 40 | p.iid) WHERE p.flags != i.flags");

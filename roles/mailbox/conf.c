@@ -30,7 +30,7 @@ const struct conf_item mailbox_conf_items[] = {
 	  "how long deleted messages can be restored" },
 	{ "keep.deleted-mailboxes", CONF_DURATION, C(keep_mailbox_ms), "30d", 0, 0, CONF_LIVE,
 	  "how long a disconnected mailbox can be reconnected" },
-	{ "keep.every", CONF_DURATION, C(keep_every_ms), "1m", 1000, 0, 0,
+	{ "keep.every", CONF_DURATION, C(keep_every_ms), "5m", 1000, 0, 0,
 	  "how often the housekeeper looks for what is due" },
 };
 const size_t mailbox_conf_n_items = N_ELEMS(mailbox_conf_items);

@@ -7,12 +7,13 @@
 #include "roles/mailbox/dumpster.h"
 #include "roles/mailbox/purge.h"
 
-enum { STEP_CHUNKS = 32, STEP_ITEMS = 100, STEP_DELIVERED = 1000, STEP_TOMBS = 2000 };
+enum { STEP_MAILBOXES = 20, STEP_CHUNKS = 32, STEP_ITEMS = 100, STEP_DELIVERED = 1000, STEP_TOMBS = 2000 };
 
 DB_SQL(q_next_mailbox, "SELECT mbx FROM mailbox WHERE mbx > ?1 AND state = 0 ORDER BY mbx LIMIT 1");
 DB_SQL(q_due_mailbox,
        "SELECT mbx FROM mailbox WHERE state = 3 OR (state = 1 AND disconnected_at < ?1) LIMIT 1");
-DB_SQL(q_count_tombs, "SELECT count(*) FROM tombstone WHERE mbx = ?1");
+DB_SQL(q_count_tombs,
+       "SELECT count(*) FROM (SELECT 1 FROM tombstone WHERE mbx = ?1 LIMIT ?2)");
 DB_SQL(q_tomb_edge,
        "SELECT max(cn) FROM (SELECT cn FROM tombstone WHERE mbx = ?1 AND fid = ?2"
        " ORDER BY cn LIMIT ?3)");
@@ -48,7 +49,8 @@ static enum err trim(struct tx *tx, int64_t mbx, struct errbuf *eb)
 static enum err trim_step(struct tx *tx, int64_t mbx, bool *more, struct errbuf *eb)
 {
 	int64_t n = 0;
-	enum err e = db_get_int(tx->db, &q_count_tombs, &n, eb, "i", mbx);
+	enum err e = db_get_int(tx->db, &q_count_tombs, &n, eb, "ii", mbx,
+				(int64_t)TOMBS_MAX + 1);
 
 	*more = e == ERR_OK && n > TOMBS_MAX;
 	return *more ? trim(tx, mbx, eb) : e;
@@ -56,7 +58,7 @@ static enum err trim_step(struct tx *tx, int64_t mbx, bool *more, struct errbuf 
 
 /* ---- a step ----------------------------------------------------------------------------- */
 
-/* Mailboxes in turn: a position is all that is kept between steps. */
+/* The next mailbox; the position stays while there is more to do in it. */
 static enum err mailbox_step(struct tx *tx, struct keep_op *op, struct errbuf *eb)
 {
 	bool more = false, trimmed = false;
@@ -109,7 +111,7 @@ enum err keep_step(struct tx *tx, void *arg, struct errbuf *eb)
 	op->more = op->round_over = false;
 	op->gone_mbx = 0;
 	e = shared_step(tx, op, eb);
-	if (e == ERR_OK)
+	for (int i = 0; e == ERR_OK && i < STEP_MAILBOXES && !op->round_over; i++)
 		e = mailbox_step(tx, op, eb);
 	op->more |= !op->round_over;
 	if (e)

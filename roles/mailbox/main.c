@@ -65,6 +65,7 @@ int main(int argc, char **argv)
 	if (e)
 		goto out;
 	st.loop = svc_loop(st.svc);
+	st.metrics = svc_metrics(st.svc);
 	st.data = (char *)(uintptr_t)svc_data(st.svc);
 	e = svc_enter(st.svc, &eb);
 	if (e)

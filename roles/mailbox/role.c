@@ -3,7 +3,6 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/svc/inbox.h"
-#include "common/svc/svc.h"
 #include "roles/mailbox/assign.h"
 #include "roles/mailbox/keep.h"
 #include "roles/mailbox/methods.h"
@@ -259,7 +258,7 @@ enum err role_open(struct role *st, struct errbuf *eb)
 	st->inbox = inbox_open(st->loop, take_post, st);
 	st->work = work_pool_open(&work);
 	st->zpool = zpool_new();
-	st->m = metric_join(svc_metrics(st->svc), metrics, N_ELEMS(metrics), NULL);
+	st->m = metric_join(st->metrics, metrics, N_ELEMS(metrics), NULL);
 	metric_on_read(st->m, on_metrics, st);
 	return make_folder(st, eb);
 }

@@ -82,6 +82,7 @@ struct role {
 	struct inbox *inbox;
 	struct work_pool *work;
 	struct zpool *zpool;
+	struct metrics *metrics;	/* the daemon's registry */
 	struct metric_set *m;
 	struct list databases;		/* struct sdb */
 	struct hash mailboxes;		/* struct mref */

@@ -153,6 +153,7 @@ enum err tx_begin(struct tx *tx, int64_t now_ms, struct errbuf *eb)
 		forget_all(tx);
 	tx->now_ms = now_ms;
 	e = db_begin(tx->db, eb);
+	tx->changes_before = db_total_changes(tx->db);
 	if (e == ERR_OK && tx->epoch == 0) {
 		e = db_get_int(tx->db, &q_epoch, &tx->epoch, eb, "");
 		if (e)
@@ -242,7 +243,8 @@ enum err tx_commit(struct tx *tx, struct changed **changed, struct errbuf *eb)
 {
 	enum err e = write_rows(tx, eb);
 
-	if (e == ERR_OK)
+	/* A group that only looked writes nothing and syncs nothing. */
+	if (e == ERR_OK && db_total_changes(tx->db) != tx->changes_before)
 		e = db_run(tx->db, &q_commit_seq, eb, "");
 	if (e == ERR_OK)
 		e = db_commit(tx->db, eb);

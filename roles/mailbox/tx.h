@@ -85,6 +85,7 @@ struct tx {
 	int64_t working;		/* the mailbox last asked for; 0: shared tables */
 	int64_t now_ms;
 	int64_t epoch;
+	int64_t changes_before;		/* db_total_changes() when the group began */
 	struct arena arena;		/* lives as long as the part */
 	uint64_t part;			/* number of the running part */
 	struct hash rows;
