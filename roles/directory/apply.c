@@ -207,11 +207,17 @@ static enum err begin_create(struct job *j)
  * and it can be connected again. */
 static enum err disable(struct job *j)
 {
+	struct guid up[PAGE];
+	size_t n = objects_referring(j->d->db, &j->o->guid, up, PAGE);
+
 	if (object_bool(j->o, OBJ_DISCONNECTED, false))
 		return err_set(j->eb, ERR_EXISTS, "it is disabled already");
 	object_set_number(j->o, OBJ_DISCONNECTED, 1);
 	object_unset(j->o, OBJ_EMAIL);
 	object_unset(j->o, OBJ_FORWARD_TO);
+	if (n)
+		job_note(j, "it was taken out of %zu%s groups and lists of senders", n,
+			 n == PAGE ? " or more" : "");
 	return clear_references(j, &j->o->guid);
 }
 

@@ -248,6 +248,7 @@ static void test_disable_and_reconnect(void **state)
 	make_people(&r);
 	rig_must(&r, APPLY_DISABLE, CLASS_MAILBOX, "alice", "", &o);
 	alice = o->guid;
+	assert_int_equal(r.notes.n, 1);
 	assert_true(object_bool(o, OBJ_DISCONNECTED, false));
 	assert_false(object_has(o, OBJ_EMAIL));
 	assert_true(object_has(o, OBJ_DATABASE));
