@@ -21,7 +21,7 @@ const struct conf_item directory_items[] = {
 	  "memory of one Argon2id hash: what guessing one password costs" },
 	{ "password-passes", CONF_UINT, C(argon_passes), "2", 1, 100, 0,
 	  "passes of one Argon2id hash" },
-	{ "scram-iterations", CONF_UINT, C(scram_iterations), "100000", 4096, 10000000, 0,
+	{ "scram-iterations", CONF_UINT, C(scram_iterations), "65536", 4096, 10000000, 0,
 	  "rounds of a SCRAM-SHA-256 verifier" },
 	{ "workers", CONF_UINT, C(workers), "2", 1, 64, 0,
 	  "threads that hash new passwords" },

@@ -33,13 +33,13 @@ trap at_end EXIT
 trap 'exit 130' INT TERM
 
 # demo DIR [OPTIONS]: start one; $base is its port base.  Ports are picked at
-# random, and another base is tried when one is taken.
+# random below the range that outgoing connections use, and another base is tried when one is taken.
 demo() {
 	demo_dir=$1
 	shift
 	demos="$demos $demo_dir"
 	for _ in 1 2 3 4 5; do
-		base=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 300 * 100))
+		base=$((10500 + $(od -An -N2 -tu2 /dev/urandom) % 135 * 100))
 		ss -Hltn 2>/dev/null | awk '{print $4}' | grep -qE ":($((base + 25))|$((base + 7001))|$((base + 587)))\$" && continue
 		deploy/demo start "$demo_dir" --port-base $base "$@" >"$work/demo.out" 2>&1 && return
 		cat "$work/demo.out" >&2
