@@ -271,7 +271,7 @@ static bool is_literal(struct lane *l)
 	}
 	if (addr_parse(text, port_of(l), &h->addr))
 		return false;
-	snprintf(h->name, sizeof(h->name), "%s", l->name);
+	snprintf(h->name, sizeof(h->name), "%.255s", l->name);
 	l->n_hosts = 1;
 	return true;
 }

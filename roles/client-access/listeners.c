@@ -211,7 +211,8 @@ static void on_accept(void *ctx, struct conn *c)
 static enum err port_open(struct listeners *l, struct net *net, size_t i, struct errbuf *eb)
 {
 	struct port *p = &l->ports[i];
-	char *const *addrs = *(char **const *)((const char *)&l->cas->conf + port_specs[i].addrs);
+	char *const *addrs = *(char **const *)(const void *)((const char *)&l->cas->conf +
+						       port_specs[i].addrs);
 	const struct listener_conf conf = {
 		.addrs = (const char *const *)addrs,
 		.default_port = port_specs[i].port,

@@ -111,7 +111,7 @@ static enum err page(struct db *db, struct changes_op *op, struct errbuf *eb)
 	struct arena mem = { 0 };
 	struct kwnames names;
 	struct state s = { 0 };
-	uint64_t rows_until, until;
+	uint64_t rows_until = UINT64_MAX, until;
 	enum err e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
 
 	if (e == ERR_OK)

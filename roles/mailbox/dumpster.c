@@ -170,7 +170,7 @@ enum err dumpster_purge(struct tx *tx, int64_t mbx, int64_t before_ms, int max, 
 			struct errbuf *eb)
 {
 	struct due *d = arena_alloc(&tx->arena, (size_t)max * sizeof(*d));
-	struct mbx_row *m;
+	struct mbx_row *m = NULL;
 	int n;
 	enum err e = find_due(tx, mbx, before_ms, max, d, &n, eb);
 
