@@ -20,6 +20,19 @@ static void done(void *ctx, enum err e, uint64_t cn)
 	imap_pump(s);
 }
 
+static void deleted(void *ctx, enum err e, uint64_t cn)
+{
+	struct imap_session *s = ctx;
+
+	(void)cn;
+	imap_call_done(s);
+	if (e == ERR_EXISTS)
+		imap_finish(s, "NO [HASCHILDREN] Delete what is below it first.");
+	else
+		imap_fail(s, e);
+	imap_pump(s);
+}
+
 static void created(void *ctx, enum err e, const struct store_folders *f)
 {
 	struct imap_session *s = ctx;
@@ -63,7 +76,7 @@ enum next imap_verb_delete(struct imap_session *s)
 		return imap_bad(s);
 	if (strcmp(name, "INBOX") == 0)
 		return imap_finish(s, "NO [CANNOT] INBOX stays.");
-	s->call = store_folder_delete(&s->at, name, done, s);
+	s->call = store_folder_delete(&s->at, name, deleted, s);
 	return imap_await(s);
 }
 
