@@ -68,7 +68,7 @@ struct imap_session {
 	struct front_io io;
 	struct log_ctx log;
 	struct addr peer;
-	bool tls;
+	bool tls, tls_begun;		/* begun: STARTTLS was answered */
 
 	enum imap_state state;
 	enum step step;

@@ -393,6 +393,7 @@ static void session_secured(void *session)
 {
 	struct imap_session *s = session;
 
+	CHECK(s->tls_begun);
 	s->tls = true;
 	buf_clear(&s->in);
 	imap_pump(s);

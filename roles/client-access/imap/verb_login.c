@@ -10,7 +10,7 @@ enum next imap_verb_starttls(struct imap_session *s)
 
 	if (!imap_lex_end(&s->reader.cmd.args))
 		return imap_bad(s);
-	if (s->tls)
+	if (s->tls || s->tls_begun)
 		return imap_finish(s, "BAD TLS is on already.");
 	out_fmt(s, "%.*s OK Begin TLS now.\r\n", (int)tag.n, tag.p);
 	out_flush(s);
@@ -19,6 +19,7 @@ enum next imap_verb_starttls(struct imap_session *s)
 	s->verb = NULL;
 	imap_reader_next(&s->reader);
 	s->step = STEP_READ;
+	s->tls_begun = true;
 	s->io.starttls(s->io.ctx);
 	return NEXT_WAIT;
 }

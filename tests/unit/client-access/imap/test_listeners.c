@@ -197,6 +197,9 @@ static void test_starttls(void **state)
 	rig_up(&r, 0);
 	dial(&r, &c, false);
 	assert_true(until(&r, &c, "LOGINDISABLED"));
+	say(&c, "x CAPABILITY\r\ny LOGIN ann pw\r\n");	/* still in plain */
+	assert_true(until(&r, &c, "y NO [PRIVACYREQUIRED]"));
+	assert_non_null(strstr(c.in.data, " STARTTLS LOGINDISABLED"));
 	say(&c, "a STARTTLS\r\n");
 	assert_true(until(&r, &c, "a OK "));
 	buf_clear(&c.in);
