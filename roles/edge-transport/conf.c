@@ -8,7 +8,7 @@ const struct conf_item edge_items[] = {
 	{ "listen", CONF_STR, C(listen), "tcp://0.0.0.0:7004", 0, 0, 0,
 	  "where the bus listens; hubs connect to it" },
 	{ "endpoint", CONF_STR, C(endpoint), "", 0, 0, 0,
-	  "what hubs dial; empty: made from listen and the host's name" },
+	  "what hubs dial; empty: what enrol was told" },
 	{ "smtp", CONF_LIST, C(smtp), "*:25", 0, 32, 0,
 	  "addresses where mail from outside comes in" },
 	{ "hostname", CONF_STR, C(hostname), "localhost.localdomain", 1, 250, 0,
