@@ -172,6 +172,7 @@ static void answer(struct queue *q, struct queue_req *r)
 		break;
 	case REQ_KICK:
 	case REQ_DONE_BELOW:
+	case REQ_NOTE_DERIVED:
 	case REQ_FINISH:
 	case REQ_KINDS:
 		break;
@@ -358,6 +359,15 @@ void queue_done_below(struct queue *q, const struct guid *root, uint64_t seq)
 
 	r->guid = *root;
 	r->seq = seq;
+	post(q, r);
+}
+
+void queue_note_derived(struct queue *q, const struct guid *root, const struct guid *origin)
+{
+	struct queue_req *r = req_new(q, REQ_NOTE_DERIVED, NULL);
+
+	r->guid = *root;
+	r->origin = *origin;
 	post(q, r);
 }
 

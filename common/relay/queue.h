@@ -142,6 +142,10 @@ void queue_done_below(struct queue *q, const struct guid *root, uint64_t seq);
 typedef void queue_guids_cb(void *ctx, enum err e, const struct guid *g, size_t n);
 void queue_derived(struct queue *q, const struct guid *root, queue_guids_cb *cb, void *ctx);
 
+/* An origin derived from root passed here without being queued: remember it for
+ * queue_derived(). */
+void queue_note_derived(struct queue *q, const struct guid *root, const struct guid *origin);
+
 /* ---- administration -------------------------------------------------------- */
 
 struct queue_line {

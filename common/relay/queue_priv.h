@@ -46,7 +46,7 @@ struct queue_db {
 };
 
 enum queue_req_kind {
-	REQ_ADD, REQ_FINISH, REQ_KICK, REQ_DONE_BELOW, REQ_ORDER, REQ_RESERVE,
+	REQ_ADD, REQ_FINISH, REQ_KICK, REQ_DONE_BELOW, REQ_NOTE_DERIVED, REQ_ORDER, REQ_RESERVE,
 	REQ_TAKE, REQ_RELEASE, REQ_DUE, REQ_HELD, REQ_DERIVED, REQ_LIST, REQ_MESSAGES,
 	REQ_KINDS
 };
@@ -64,7 +64,7 @@ struct queue_req {
 	struct queue_item *item;	/* FINISH, RELEASE */
 	struct queue_result result;	/* FINISH; verdicts and error in the arena */
 	struct queue_hop hop;		/* TAKE; KICK: kind and name */
-	struct guid guid;
+	struct guid guid, origin;
 	uint64_t seq;
 	int64_t hop_id, row, after;
 	unsigned limit;
@@ -121,6 +121,7 @@ enum err queue_run_add(struct queue_db *qd, struct queue_req *r);
 enum err queue_run_finish(struct queue_db *qd, struct queue_req *r);
 enum err queue_run_kick(struct queue_db *qd, struct queue_req *r);
 enum err queue_run_done_below(struct queue_db *qd, struct queue_req *r);
+enum err queue_run_note_derived(struct queue_db *qd, struct queue_req *r);
 enum err queue_run_reserve(struct queue_db *qd, struct queue_req *r);
 enum err queue_run_release(struct queue_db *qd, struct queue_req *r);
 enum err queue_run_due(struct queue_db *qd, struct queue_req *r);

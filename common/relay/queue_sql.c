@@ -653,6 +653,11 @@ enum err queue_run_done_below(struct queue_db *qd, struct queue_req *r)
 	return db_run(qd->db, &q_forget, &r->eb, "gi", &r->guid, (int64_t)r->seq);
 }
 
+enum err queue_run_note_derived(struct queue_db *qd, struct queue_req *r)
+{
+	return db_run(qd->db, &q_add_derived, &r->eb, "gg", &r->guid, &r->origin);
+}
+
 enum err queue_run_reserve(struct queue_db *qd, struct queue_req *r)
 {
 	return db_run(qd->db, &q_meta_reserve, &r->eb, "i", (int64_t)QUEUE_SEQ_BLOCK);

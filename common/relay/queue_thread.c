@@ -34,6 +34,7 @@ static const struct {
 	[REQ_FINISH] = { queue_run_finish, true },
 	[REQ_KICK] = { queue_run_kick, true },
 	[REQ_DONE_BELOW] = { queue_run_done_below, true },
+	[REQ_NOTE_DERIVED] = { queue_run_note_derived, true },
 	[REQ_ORDER] = { queue_run_order, true },
 	[REQ_RESERVE] = { queue_run_reserve, true },
 	[REQ_TAKE] = { queue_run_take, false },

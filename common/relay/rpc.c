@@ -251,6 +251,11 @@ static void hand_reply(struct rpc_request *rq, enum hand_verdict v, const char *
 	rpc_reply(rq, &rep.base, NULL, 0);
 }
 
+void relay_hand_decline(struct rpc_request *rq)
+{
+	hand_reply(rq, HAND_NOT_HELD, "resources are low");
+}
+
 void relay_hand_answer(struct relay_hand *h, enum hand_verdict v, const char *detail)
 {
 	struct rpc_request *rq = h->rq;

@@ -52,6 +52,8 @@ struct relay_hand;
 typedef void relay_hand_cb(void *ctx, struct relay_hand *h, struct mail *m);
 void relay_hand_take(struct rpc_request *rq, const ProtobufCMessage *body, struct spool *spool,
 		     uint64_t max_size, relay_hand_cb *cb, void *ctx);
+/* Nothing is taken now: say so at once, so that it may be offered elsewhere. */
+void relay_hand_decline(struct rpc_request *rq);
 /* Frees h; does nothing else if the caller is gone. */
 void relay_hand_answer(struct relay_hand *h, enum hand_verdict v, const char *detail);
 #endif

@@ -270,6 +270,8 @@ void carry(struct hub *h, struct mail *m, bool relay, carry_cb *cb, void *ctx)
 	list_init(&c->hold.node);
 	if (guid_eq(&m->id.origin, queue_instance(h->relay.queue)))
 		hold_add(&h->relay.hold, &c->hold, m->id.seq);
+	if (!guid_eq(&m->id.origin, &m->root))
+		queue_note_derived(h->relay.queue, &m->root, &m->id.origin);
 	if (relay)
 		m->flags |= MAIL_AUTHENTICATED;
 	c->mail = resolved(h, m, relay, now);

@@ -12,6 +12,8 @@
 #define AT_A_TIME 30		/* tries of one database */
 #define STORE_MS  60000
 #define LOST_MS	  30000
+#define AGAIN_MS  5000		/* a store that is there takes nothing now; longer with each try */
+#define AGAIN_MAX 60000
 
 struct lane {			/* a database with work */
 	struct list node;
@@ -111,7 +113,7 @@ static enum queue_verdict note(struct try *t, struct mail_rcpt *r, enum drop_res
 		return QUEUE_MOVE;
 	case DROP_AGAIN:
 		r->tries++;
-		r->due_ms = retry_message(&h->retry, r->tries, now);
+		r->due_ms = now + (r->tries < AGAIN_MAX / AGAIN_MS ? r->tries * AGAIN_MS : AGAIN_MAX);
 		track_add(h->relay.track, now, "defer", m, r, "mailbox store");
 		return QUEUE_RETRY;
 	}
@@ -125,7 +127,7 @@ static void dropped(void *ctx, const enum drop_result *results, size_t n, bool a
 	int64_t now = clock_wall_ms();
 
 	t->drop = NULL;
-	t->away = away;
+	t->away = away && !drop_can_reach(t->d->hub, t->item->hop.name);
 	for (size_t i = 0; i < n; i++)
 		t->verdicts[t->which[i]] =
 			note(t, &t->item->mail->rcpts[t->which[i]], results[i], now);

@@ -32,6 +32,8 @@ struct drop *drop_send(struct hub *h, struct mail *m, const struct guid *databas
 		       const uint32_t *which, size_t n, unsigned timeout_ms, drop_cb *cb,
 		       void *ctx);
 void drop_cancel(struct drop **d);
+/* Is a connection up to the server of the database so named? */
+bool drop_can_reach(struct hub *h, const char *database);
 
 struct deliver *deliver_new(struct hub *h);
 void deliver_free(struct deliver **d);

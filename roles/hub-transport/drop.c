@@ -90,6 +90,17 @@ static void writable(void *ctx)
 	free(chunk);
 }
 
+bool drop_can_reach(struct hub *h, const char *database)
+{
+	struct rpc_peer *p;
+	struct guid db;
+
+	if (guid_parse(database, &db))
+		return false;
+	p = links_to_database(member_links(h->relay.member), &db);
+	return p && rpc_peer_is_up(p);
+}
+
 struct drop *drop_send(struct hub *h, struct mail *m, const struct guid *database,
 		       const uint32_t *which, size_t n, unsigned timeout_ms, drop_cb *cb,
 		       void *ctx)

@@ -66,7 +66,7 @@ static void accepted(void *ctx, struct relay_hand *rh, struct mail *m)
 void edges_accept(struct hub *h, struct rpc_request *rq, const void *body)
 {
 	if (hub_is_low(h)) {
-		rpc_fail(rq, ERR_LIMIT);
+		relay_hand_decline(rq);
 		return;
 	}
 	relay_hand_take(rq, body, h->relay.spool, (uint64_t)hub_route(h)->max_message * 2,

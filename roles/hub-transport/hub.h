@@ -18,6 +18,7 @@
 #include "common/relay/route.h"
 
 struct deliver;
+struct svc;
 
 enum hub_metric {
 	HUB_ACCEPTED, HUB_PASSED, HUB_QUEUED, HUB_DELIVERED, HUB_REFUSED, HUB_FAILED, HUB_SENT,
@@ -48,6 +49,8 @@ struct hub {
 	struct metric_set *metrics;
 	uv_timer_t *tick;
 	struct low low;
+	struct svc *svc;
+	bool draining;
 	struct list carries, agains;	/* carry.c */
 	size_t carried, carried_bytes;	/* messages accepted and not answered */
 };

@@ -10,13 +10,18 @@
 #include "roles/hub-transport/rpc.h"
 #include "roles/hub-transport/submit.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define CACHED_RCPTS  50000
 #define WORKERS	      2
 #define MAX_WORK      1024
 #define CERT_DAYS     3650
+#define DRAIN_MS      50
 
 static const struct metric_def metrics[HUB_METRICS] = {
 	[HUB_ACCEPTED] = { "bourse_hub_accepted_total", METRIC_COUNTER,
@@ -54,7 +59,7 @@ const struct route *hub_route(struct hub *h)
 
 bool hub_is_low(const struct hub *h)
 {
-	return h->low.is_low || h->carried >= 2 * HUB_CARRY_MAX ||
+	return h->draining || h->low.is_low || h->carried >= 2 * HUB_CARRY_MAX ||
 	       h->carried_bytes >= 2 * (size_t)HUB_CARRY_MAX_BYTES;
 }
 
@@ -106,12 +111,14 @@ static void facts(void *ctx, struct member_facts *f)
 		member_fact(f, "resources", "low");
 }
 
-struct running {
-	struct hub *hub;
-	struct svc *svc;
-};
-
 /* ---- running ------------------------------------------------------------------------ */
+
+static void check_drained(struct hub *h)
+{
+	if (h->draining && h->carried == 0 && front_sessions(h->submission) == 0 &&
+	    front_sessions(h->internal) == 0)
+		svc_drained(h->svc);
+}
 
 static void on_tick(uv_timer_t *t)
 {
@@ -133,11 +140,12 @@ static void on_tick(uv_timer_t *t)
 	metric_set(h->metrics, HUB_QUEUE_BYTES, (int64_t)s.bytes);
 	metric_set(h->metrics, HUB_SESSIONS,
 		   (int64_t)(front_sessions(h->submission) + front_sessions(h->internal)));
+	check_drained(h);
 }
 
 static void on_reload(void *ctx)
 {
-	struct hub *h = ((struct running *)ctx)->hub;
+	struct hub *h = ctx;
 	struct errbuf eb = { "" };
 
 	conn_limits_set(h->limits, h->conf->connections, h->conf->per_source);
@@ -145,14 +153,18 @@ static void on_reload(void *ctx)
 		log_error(NULL, "certificate not reloaded detail=%s", eb.text);
 }
 
+/* No new sessions; those that are open end between messages, and edges are told
+ * to give to others. */
 static void on_drain(void *ctx)
 {
-	struct running *r = ctx;
+	struct hub *h = ctx;
 
-	front_drain(r->hub->submission);
-	front_drain(r->hub->internal);
-	if (r->hub->carried == 0)
-		svc_drained(r->svc);
+	h->draining = true;
+	front_drain(h->submission);
+	front_drain(h->internal);
+	edges_tick(h);
+	uv_timer_start(h->tick, on_tick, DRAIN_MS, DRAIN_MS);
+	check_drained(h);
 }
 
 static void on_done(void *ctx, uint64_t seq)
@@ -230,13 +242,25 @@ static enum err open_fronts(struct hub *h, struct errbuf *eb)
 	return front_open(&fc, &h->internal, eb);
 }
 
+static enum err make_folder(const char *data, const char *name, struct errbuf *eb)
+{
+	char *dir = xasprintf("%s/%s", data, name);
+	enum err e = mkdir(dir, 0700) != 0 && errno != EEXIST ? err_errno(eb, errno, dir) : ERR_OK;
+
+	free(dir);
+	return e;
+}
+
 static enum err open_tls(struct hub *h, struct errbuf *eb)
 {
 	const struct tls_cert cert = { h->conf->certificate, h->conf->key };
 	const struct tls_server_conf sc = { .certs = &cert, .n_certs = 1 };
 	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE };
 	const char *names[1] = { h->conf->hostname };
-	enum err e = tls_self_signed(cert.cert, cert.key, names, 1, CERT_DAYS, eb);
+	enum err e = make_folder(h->conf->data_dir, "tls", eb);
+
+	if (!e)
+		e = tls_self_signed(cert.cert, cert.key, names, 1, CERT_DAYS, eb);
 
 	if (!e)
 		e = tls_server_new(&sc, &h->tls, eb);
@@ -372,9 +396,22 @@ static void tick_closed(uv_handle_t *t)
 	free(t);
 }
 
+static void name_host(struct hub_conf *c)
+{
+	char host[256] = "";
+
+	if (c->hostname[0])
+		return;
+	free(c->hostname);
+	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+		snprintf(host, sizeof(host), "localhost.localdomain");
+	c->hostname = xstrdup(host);
+}
+
 static void init(struct hub *h, struct hub_conf *conf, struct svc *svc)
 {
 	h->conf = conf;
+	name_host(conf);
 	h->loop = svc_loop(svc);
 	h->net = net_open(h->loop);
 	h->limits = conn_limits_new(conf->connections, conf->per_source);
@@ -398,8 +435,7 @@ int main(int argc, char **argv)
 		.items = hub_items, .n_items = hub_n_items, .conf = &conf,
 	};
 	struct hub hub = { 0 };
-	struct running running = { &hub, NULL };
-	const struct svc_hooks hooks = { .drain = on_drain, .reload = on_reload, .ctx = &running };
+	const struct svc_hooks hooks = { .drain = on_drain, .reload = on_reload, .ctx = &hub };
 	struct svc *svc = NULL;
 	struct errbuf eb = { "" };
 	enum err e;
@@ -409,7 +445,7 @@ int main(int argc, char **argv)
 	e = svc_open(argc, argv, &spec, &svc, &eb);
 	if (e)
 		goto out;
-	running.svc = svc;
+	hub.svc = svc;
 	init(&hub, &conf, svc);
 	e = open_fronts(&hub, &eb);
 	if (!e)
