@@ -83,7 +83,9 @@ static enum err map(int rc)
 
 static enum err fail(struct db *db, int rc, const char *what, struct errbuf *eb)
 {
-	return err_set(eb, map(rc), "%.100s: %s", what, sqlite3_errmsg(db->h));
+	return err_set(eb, map(rc), "%.100s: %s", what,
+		       rc == SQLITE_IOERR_DATA ? "a page's checksum is wrong"
+					       : sqlite3_errmsg(db->h));
 }
 
 /* ---- statements ---------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * set of uids with their flags.  A follower that only reads the change feed must end
  * up with the same picture, whenever it looks. */
 
-enum { FOLDERS = 3, UIDS = 4000, STEPS = 600 };
+enum { FOLDERS = 3, UIDS = 4000, STEPS = 400 };
 
 struct message {
 	bool is_there;

@@ -4,6 +4,8 @@
 #include "common/base/log.h"
 #include "roles/mailbox/mdb.h"
 #include "roles/mailbox/writer.h"
+#include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <uv.h>
@@ -18,7 +20,7 @@ struct bench {
 	struct inbox *inbox;
 	struct mdb *mdb;
 	struct zpool *z;
-	char dir[64], folder[80];
+	char dir[64], folder[80], path[100];
 	struct guid guid, origin;
 	int64_t mbx[200];
 	unsigned n_mbx;
@@ -97,6 +99,7 @@ static int up(void **state)
 	if (mkdtemp(b->dir) == NULL)
 		return -1;
 	snprintf(b->folder, sizeof(b->folder), "%s/db", b->dir);
+	snprintf(b->path, sizeof(b->path), "%s/store.db", b->folder);
 	b->guid = guid_make();
 	b->origin = guid_make();
 	b->z = zpool_new();
@@ -257,11 +260,312 @@ static void test_throughput(void **state)
 	assert_true(b->told > 0);
 }
 
+/* ---- killed in the middle ------------------------------------------------------------ */
+
+struct acked {
+	struct letter l;
+	int pipe;
+};
+
+static void tell_parent(struct job *j)
+{
+	struct letter *l = CONTAINER_OF(j, struct letter, job);
+	uint64_t seq = l->op.seq;
+
+	content_free(&l->c);
+	if (j->e || l->to.status ||
+	    write(CONTAINER_OF(l, struct acked, l)->pipe, &seq, sizeof(seq)) != sizeof(seq))
+		_exit(1);
+	submit_letter(l);
+}
+
+/* Delivers until it is killed, telling each sequence number that was answered. */
+static void deliver_for_ever(struct bench *b, int to)
+{
+	static struct acked a[16];
+
+	uv_loop_fork(&b->loop);
+	for (size_t i = 0; i < N_ELEMS(a); i++) {
+		a[i].pipe = to;
+		a[i].l.b = b;
+		a[i].l.job = (struct job){ .write = deliver, .arg = &a[i].l.op,
+					   .done = tell_parent, .lane = LANE_DELIVERY };
+		submit_letter(&a[i].l);
+	}
+	for (;;)
+		uv_run(&b->loop, UV_RUN_ONCE);
+}
+
+static enum err deliver_again(struct bench *b, uint64_t seq, bool *repeat)
+{
+	struct deliver_to to = { .mbx = b->mbx[seq % b->n_mbx] };
+	struct deliver_op op = { .origin = b->origin, .seq = seq, .to = &to, .n_to = 1 };
+	struct content *c = make_content(b, seq);
+	enum err e;
+
+	op.content = c;
+	e = run(b, deliver, NULL, &op);
+	*repeat = to.repeat;
+	content_free(&c);
+	return e;
+}
+
+static enum err check_all(struct bench *b)
+{
+	static char text[CHECK_FINDINGS][CHECK_TEXT];
+	struct check_op op = { .findings = text };
+	enum err e = run(b, check_database, NULL, &op);
+
+	if (e == ERR_OK && op.n)
+		fail_msg("%s", text[0]);
+	return e;
+}
+
+static void test_killed_in_the_middle(void **state)
+{
+	struct bench *b = *state;
+	uint64_t seq, last = 0;
+	unsigned acked = 0, unknown = 0;
+	int fd[2], status;
+	bool repeat;
+	pid_t pid;
+
+	/* The writer's thread would not be in the child: open there. */
+	mdb_close(&b->mdb);
+	assert_int_equal(pipe(fd), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(fd[0]);
+		open_mdb(b);
+		deliver_for_ever(b, fd[1]);
+	}
+	close(fd[1]);
+	while (acked < 150 && read(fd[0], &seq, sizeof(seq)) == sizeof(seq)) {
+		acked++;
+		last = seq > last ? seq : last;
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	while (read(fd[0], &seq, sizeof(seq)) == sizeof(seq)) {
+		acked++;
+		last = seq > last ? seq : last;
+	}
+	close(fd[0]);
+	assert_true(acked >= 150);
+	open_mdb(b);
+	assert_int_equal(check_all(b), ERR_OK);
+	/* All that was answered is there; the rest is there once, or not at all. */
+	for (seq = 1; seq <= last + 16; seq++) {
+		assert_int_equal(deliver_again(b, seq, &repeat), ERR_OK);
+		unknown += !repeat;
+	}
+	assert_true(last + 16 - unknown >= acked);
+	assert_true(unknown <= 32);
+	assert_int_equal(check_all(b), ERR_OK);
+}
+
+/* ---- damage ----------------------------------------------------------------------------- */
+
+/* A leaf that holds only rows of the first mailbox, by way of SQLite's own table of
+ * pages. */
+static int64_t leaf_of_first_mailbox(struct bench *b)
+{
+	sqlite3 *h;
+	sqlite3_stmt *st;
+	int64_t page;
+
+	assert_int_equal(sqlite3_open(b->path, &h), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(h, "SELECT pageno FROM dbstat WHERE name = 'placement'"
+					       " AND pagetype = 'leaf' ORDER BY path LIMIT 1", -1,
+					    &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	page = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(h);
+	return page;
+}
+
+static void damage_page(struct bench *b, int64_t page)
+{
+	int fd = open(b->path, O_RDWR);
+
+	assert_int_equal(pwrite(fd, "damage", 6, (page - 1) * 8192 + 4000), 6);
+	close(fd);
+}
+
+static enum err flag_all(struct bench *b, int64_t mbx, const struct guid *owner, int64_t fid)
+{
+	struct uid_range u = { 1, 20 };
+	struct flags_op op = { .who = { mbx, *owner, *owner }, .fid = (uint64_t)fid, .uids = &u,
+			       .n_uids = 1, .mode = FLAGS_ADD, .flags = FLAG_SEEN };
+	enum err e;
+
+	buf_init(&op.rows, 1 << 20);
+	e = run(b, flags_set, NULL, &op);
+	buf_fini(&op.rows);
+	return e;
+}
+
+static enum err copy_all(struct bench *b, int64_t mbx, const struct guid *owner, int64_t fid)
+{
+	struct uid_range u = { 1, UINT32_MAX };
+	struct copy_op op = { .who = { mbx, *owner, *owner }, .fid = (uint64_t)fid, .uids = &u,
+			      .n_uids = 1, .to_path = "Drafts" };
+	enum err e = run(b, copy, NULL, &op);
+
+	runs_fini(&op.from);
+	runs_fini(&op.to);
+	return e;
+}
+
+static void count_shut(void *ctx, const struct mdb_mailbox *mb)
+{
+	struct bench *b = ctx;
+
+	if (mb->is_quarantined) {
+		assert_int_equal(mb->mbx, b->mbx[0]);
+		b->failed++;
+	}
+}
+
+static void test_damage_shuts_one_mailbox(void **state)
+{
+	struct bench *b = *state;
+	const struct guid nobody = { { 0 } };
+	bool repeat;
+
+	for (uint64_t seq = 1; seq <= 80 * b->n_mbx; seq++)
+		if (seq % b->n_mbx < 2)
+			assert_int_equal(deliver_again(b, seq, &repeat), ERR_OK);
+	for (int i = 0; i < 6; i++)	/* so that it has leaves of its own */
+		assert_int_equal(copy_all(b, b->mbx[0], &nobody, 1), ERR_OK);
+	mdb_close(&b->mdb);
+	damage_page(b, leaf_of_first_mailbox(b));
+	open_mdb(b);
+	/* The inbox is the first folder that was made: its fid is 1. */
+	assert_int_equal(flag_all(b, b->mbx[1], &nobody, 1), ERR_OK);
+	assert_int_equal(flag_all(b, b->mbx[0], &nobody, 1), ERR_AGAIN);
+	while (b->shut == 0)
+		uv_run(&b->loop, UV_RUN_ONCE);
+	assert_int_equal(b->shut, b->mbx[0]);
+	assert_int_equal(flag_all(b, b->mbx[1], &nobody, 1), ERR_OK);
+	assert_false(atomic_load(&b->mdb->is_damaged));
+	/* It stays shut over a restart. */
+	mdb_close(&b->mdb);
+	open_mdb(b);
+	assert_int_equal(mdb_each(b->mdb, count_shut, b, NULL), ERR_OK);
+	assert_int_equal(b->failed, 1);
+}
+
+/* ---- a restored copy ----------------------------------------------------------------------- */
+
+static enum err read_numbers(struct tx *tx, void *arg, struct errbuf *eb)
+{
+	int64_t *out = arg;
+	struct folder_row *f;
+	struct mbx_row *m;
+	enum err e = tx_mailbox(tx, 1, &m, eb);
+
+	if (e == ERR_OK)
+		e = tx_folder(tx, 1, 1, &f, eb);
+	if (e)
+		return e;
+	out[0] = m->v.next_cn;
+	out[1] = m->v.next_gc;
+	out[2] = f->v.uidnext;
+	return ERR_OK;
+}
+
+static void test_a_restored_copy_never_reuses_numbers(void **state)
+{
+	struct bench *b = *state;
+	int64_t before[3], after[3], epoch = b->mdb->epoch;
+	char *marker = xasprintf("%s/restored", b->folder);
+	bool repeat;
+
+	assert_int_equal(deliver_again(b, b->n_mbx, &repeat), ERR_OK);
+	assert_int_equal(run(b, read_numbers, NULL, before), ERR_OK);
+	mdb_close(&b->mdb);
+	close(open(marker, O_CREAT | O_WRONLY, 0600));
+	open_mdb(b);
+	assert_int_equal(b->mdb->epoch, epoch + 1);
+	assert_int_equal(access(marker, F_OK), -1);
+	assert_int_equal(run(b, read_numbers, NULL, after), ERR_OK);
+	assert_true(after[0] - before[0] >= 1 << 20);
+	assert_true(after[1] - before[1] >= 1 << 20);
+	assert_true(after[2] - before[2] >= 1 << 16);
+	mdb_close(&b->mdb);
+	open_mdb(b);
+	assert_int_equal(b->mdb->epoch, epoch + 1);
+	assert_int_equal(check_all(b), ERR_OK);
+	free(marker);
+}
+
+/* ---- who comes first ------------------------------------------------------------------------- */
+
+struct order {
+	struct bench *b;
+	char text[64];
+};
+
+struct turn {
+	struct job job;
+	struct order *order;
+	char name;
+};
+
+static enum err take_turn(struct tx *tx, void *arg, struct errbuf *eb)
+{
+	struct turn *t = arg;
+
+	(void)tx;
+	(void)eb;
+	t->order->text[strlen(t->order->text)] = t->name;
+	return ERR_OK;
+}
+
+static void turn_done(struct job *j)
+{
+	CONTAINER_OF(j, struct turn, job)->order->b->done++;
+}
+
+/* A click in the middle of a mass delivery and a purge is served with the first. */
+static void test_lanes_share(void **state)
+{
+	struct bench *b = *state;
+	struct order o = { .b = b };
+	struct turn t[30];
+
+	writer_hold(b->mdb->writer);
+	for (int i = 0; i < 30; i++) {
+		enum lane lane = i < 10	  ? LANE_BACKGROUND
+				 : i < 29 ? LANE_DELIVERY
+					  : LANE_INTERACTIVE;
+
+		t[i] = (struct turn){ .order = &o, .name = "idb"[lane] };
+		t[i].job = (struct job){ .write = take_turn, .arg = &t[i], .lane = lane,
+					 .bytes = 60000, .done = turn_done };
+		mdb_write(b->mdb, &t[i].job);
+	}
+	assert_int_equal(writer_waiting(b->mdb->writer), 30);
+	writer_let_go(b->mdb->writer);
+	while (b->done < 30)
+		uv_run(&b->loop, UV_RUN_ONCE);
+	assert_true(strchr(o.text, 'i') - o.text <= 3);
+	/* Neither of the others waits for the end of the other. */
+	assert_true(strchr(o.text, 'b') < strrchr(o.text, 'd'));
+	assert_true(strchr(o.text, 'd') < strrchr(o.text, 'b'));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
 		T(test_throughput),
+		T(test_killed_in_the_middle),
+		T(test_damage_shuts_one_mailbox),
+		T(test_a_restored_copy_never_reuses_numbers),
+		T(test_lanes_share),
 	};
 
 	log_open("test", LOG_ERROR);
