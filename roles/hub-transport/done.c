@@ -1,7 +1,7 @@
 #include "roles/hub-transport/done.h"
 
-#include "common/api/store.h"
 #include "common/base/check.h"
+#include "roles/hub-transport/aside.h"
 #include "roles/hub-transport/hub.h"
 
 #include <stdlib.h>
@@ -11,20 +11,13 @@ struct telling {
 	uint64_t seq;
 };
 
-static void told(void *ctx, enum err e, uint64_t cn)
-{
-	(void)ctx;
-	(void)e;
-	(void)cn;
-}
-
 static void tell_stores(struct hub *h, const struct guid *origin, uint64_t seq)
 {
 	struct rpc *rpc = member_rpc(h->relay.member);
 
 	for (struct rpc_peer *p = rpc_next(rpc, NULL); p; p = rpc_next(rpc, p))
 		if (rpc_peer_ident(p)->role == RPC_MAILBOX)
-			(void)store_done_below(p, origin, seq, told, NULL);
+			aside_done_below(h, p, origin, seq);
 }
 
 static void derived(void *ctx, enum err e, const struct guid *g, size_t n)

@@ -2,17 +2,10 @@
 
 #include "common/base/clock.h"
 #include "common/relay/stamp.h"
+#include "roles/hub-transport/aside.h"
 #include "roles/hub-transport/carry.h"
 #include "roles/hub-transport/hub.h"
 
-static void offered(void *ctx, enum err e)
-{
-	(void)ctx;
-	(void)e;
-}
-
-/* The call needs no handle: nobody waits for the answer, and a connection that
- * goes takes it along. */
 static void offer(struct hub *h, struct rpc_peer *p)
 {
 	size_t bytes = h->carried_bytes < HUB_CARRY_MAX_BYTES
@@ -21,7 +14,7 @@ static void offer(struct hub *h, struct rpc_peer *p)
 
 	if (hub_is_low(h))
 		n = bytes = 0;
-	(void)edge_offer(p, (unsigned)n, bytes, offered, NULL);
+	aside_offer(h, p, (unsigned)n, bytes);
 }
 
 static bool is_edge(const struct rpc_peer *p)

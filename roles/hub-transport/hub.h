@@ -51,6 +51,7 @@ struct hub {
 	struct low low;
 	struct svc *svc;
 	bool draining;
+	struct list asides;		/* aside.h */
 	struct list carries, agains;	/* carry.c */
 	size_t carried, carried_bytes;	/* messages accepted and not answered */
 };

@@ -2,6 +2,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/svc/svc.h"
+#include "roles/hub-transport/aside.h"
 #include "roles/hub-transport/carry.h"
 #include "roles/hub-transport/deliver.h"
 #include "roles/hub-transport/done.h"
@@ -379,6 +380,7 @@ static void close_all(struct hub *h)
 	login_free(&h->login);
 	work_pool_close(&h->pool);
 	track_close(&h->relay.track);
+	aside_close(h);
 	member_close(&h->relay.member);
 	spool_close(&h->relay.spool);
 	resolver_close(&h->dns);
@@ -421,6 +423,7 @@ static void init(struct hub *h, struct hub_conf *conf, struct svc *svc)
 	hold_init(&h->relay.hold);
 	list_init(&h->carries);
 	list_init(&h->agains);
+	list_init(&h->asides);
 	h->tick = xcalloc(1, sizeof(*h->tick));
 	CHECK(uv_timer_init(h->loop, h->tick) == 0);
 	h->tick->data = h;

@@ -37,7 +37,8 @@ struct resolve {
 	struct hash seen;
 	struct guid sender;	/* the sender's object; null: not one of ours */
 	bool sender_known;	/* looked up */
-	bool over;		/* more recipients than are allowed */
+	size_t max_rcpts;	/* the organisation's limit, or the submitter's own */
+	bool over;		/* more than that */
 	unsigned work;
 };
 
@@ -46,7 +47,7 @@ struct resolve {
 /* Over the limit nobody gets it: half a group would be worse than none. */
 static bool is_full(struct resolve *rs)
 {
-	if (rs->out->n_rcpts >= rs->route->max_rcpts)
+	if (rs->out->n_rcpts >= rs->max_rcpts)
 		rs->over = true;
 	return rs->over;
 }
@@ -163,7 +164,7 @@ static bool names_sender(struct resolve *rs, const struct object *o, unsigned at
 /* False, and a report is made. */
 static bool may_send(struct resolve *rs, const struct todo *t, const struct object *o)
 {
-	int64_t max = object_number(o, OBJ_MAX_RECEIVE, 0);
+	int64_t max = object_number(o, OBJ_MAX_RECEIVE, rs->route->max_receive);
 	bool listed = object_has(o, OBJ_ACCEPT_FROM) || object_has(o, OBJ_REJECT_FROM);
 
 	if (max > 0 && rs->in->size > (uint64_t)max) {
@@ -337,6 +338,18 @@ static void entry(struct resolve *rs, const struct todo *t)
 		fail(rs, t, "5.1.1", "RESOLVER.ADR.RecipNotFound; forward or member is gone");
 }
 
+static size_t limit_of(struct replica *r, const struct route *route, const struct mail *m)
+{
+	struct arena a = { NULL, NULL };
+	struct object *o;
+	int64_t n = route->max_rcpts;
+
+	if (!guid_is_null(&m->submitter) && replica_by_guid(r, &m->submitter, &a, &o) == ERR_OK)
+		n = object_number(o, OBJ_RECIPIENT_LIMIT, n);
+	arena_fini(&a);
+	return n < 1 ? 1 : n > (int64_t)MAIL_MAX_RCPTS ? MAIL_MAX_RCPTS : (size_t)n;
+}
+
 struct resolve *resolve_new(struct replica *r, const struct route *route, struct mail *m,
 			    bool relay, int64_t now_ms)
 {
@@ -344,6 +357,7 @@ struct resolve *resolve_new(struct replica *r, const struct route *route, struct
 
 	rs->replica = r;
 	rs->route = route;
+	rs->max_rcpts = limit_of(r, route, m);
 	rs->in = m;
 	rs->out = mail_split(m);
 	rs->relay = relay;
@@ -448,4 +462,16 @@ bool resolve_may_send_as(struct replica *r, const struct guid *user, const char 
 	}
 	arena_fini(&a);
 	return may;
+}
+
+uint64_t resolve_max_send(struct replica *r, const struct route *route, const struct guid *user)
+{
+	struct arena a = { NULL, NULL };
+	struct object *o;
+	int64_t max = route->max_send > 0 ? route->max_send : route->max_message;
+
+	if (replica_by_guid(r, user, &a, &o) == ERR_OK)
+		max = object_number(o, OBJ_MAX_SEND, max);
+	arena_fini(&a);
+	return max > 0 ? (uint64_t)max : (uint64_t)route->max_message;
 }

@@ -37,4 +37,6 @@ enum err resolve_rcpt(struct replica *r, const char *address, bool relay) A_MUST
 
 /* May this authenticated user send as `address`? */
 bool resolve_may_send_as(struct replica *r, const struct guid *user, const char *address);
+/* The largest message this user may send: their own limit, else the organisation's. */
+uint64_t resolve_max_send(struct replica *r, const struct route *route, const struct guid *user);
 #endif

@@ -202,6 +202,8 @@ static void on_mail(void *ctx, struct smtp_server *s, const struct smtp_mail *in
 		smtp_server_answer(s, 421, "4.7.0", "The login is not valid any more");
 		return;
 	}
+	if (u->authenticated)
+		smtp_server_set_max_size(s, resolve_max_send(r, hub_route(u->hub), &u->user.principal));
 	m = mail_new();
 	m->sender = address_text(&m->arena, &in->from);
 	if (u->authenticated && m->sender[0] &&

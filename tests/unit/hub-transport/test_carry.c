@@ -95,6 +95,7 @@ static struct rig *hub_up(void)
 	hold_init(&h->relay.hold);
 	list_init(&h->carries);
 	list_init(&h->agains);
+	list_init(&h->asides);
 	fake_domain(&r->replica, "in.test", DOMAIN_AUTHORITATIVE);
 	user(r, "ann", db1);
 	user(r, "bob", db1);

@@ -239,6 +239,25 @@ static void test_over_the_limit_nobody_gets_it(void **state)
 	mail_unref(&m);
 }
 
+static void test_a_senders_own_limit(void **state)
+{
+	struct rig *r = *state;
+	struct mail *m = letter("team@in.test", "bob@in.test", A, 1), *out;
+	struct object *o;
+
+	m->submitter = *fake_guid(&r->replica, "bob");
+	assert_int_equal(replica_by_guid(&r->replica, &m->submitter, NULL, &o), ERR_OK);
+	object_set_number(o, OBJ_RECIPIENT_LIMIT, 1);
+	out = run(r, m, true, 10);
+	assert_string_equal(tell(r, out), "team@in.test!5.5.3");
+	mail_unref(&out);
+	mail_unref(&m);
+	assert_true(resolve_max_send(&r->replica, &r->route, &o->guid) ==
+		    (uint64_t)r->route.max_message);
+	object_set_number(o, OBJ_MAX_SEND, 5000);
+	assert_int_equal(resolve_max_send(&r->replica, &r->route, &o->guid), 5000);
+}
+
 static void test_success_is_reported_for_the_group(void **state)
 {
 	struct rig *r = *state;
@@ -390,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_cases),
 		T(test_over_the_limit_nobody_gets_it),
+		T(test_a_senders_own_limit),
 		T(test_success_is_reported_for_the_group),
 		T(test_directory_away_waits),
 		T(test_at_rcpt),
