@@ -50,7 +50,8 @@ WHOLE   = $(dir $(wildcard roles/*/main.c))
 SOURCES = $(COMMON) $(wildcard $(WHOLE:%=%*.c) $(WHOLE:%=%*/*.c))
 lint-tidy: $(GEN)
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I '{}' clang-tidy --quiet \
-		--config-file=tests/lint/clang-tidy '{}' -- -std=gnu11 $(CPPFLAGS)
+		--config-file=tests/lint/clang-tidy '{}' -- -std=gnu11 $(CPPFLAGS) \
+		-include tests/lint/analyzer.h
 lint-cppcheck:
 	@cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -j 2 \
 		--enable=warning,portability --suppressions-list=tests/lint/cppcheck \

@@ -22,7 +22,7 @@ enum err err_from_wire(unsigned v)
 	return v < ERR_COUNT ? (enum err)v : ERR_INTERNAL;
 }
 
-enum err err_set(struct errbuf *eb, enum err code, const char *fmt, ...)
+enum err (err_set)(struct errbuf *eb, enum err code, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -33,6 +33,7 @@ void runs_add_range(struct runs *l, uint32_t first, uint32_t last)
 		l->cap = l->cap ? 2 * l->cap : 16;
 		l->r = xrealloc(l->r, l->cap * sizeof(*l->r));
 	}
+	CHECK(l->r != NULL);
 	l->r[l->n++] = (struct uid_range){ first, last };
 }
 
