@@ -21,6 +21,8 @@ struct search_run {
 	size_t n_set, n_clear;
 	struct uid_ranges within;
 	bool nothing;			/* a key that nothing can match */
+	bool everything;		/* the query asks for no more than within */
+	bool whole;			/* within is all the client knows of */
 
 	/* What is left: q's tree, with ALL where the query has answered. */
 	bool residual;

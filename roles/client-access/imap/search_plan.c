@@ -228,6 +228,13 @@ static void need(struct imap_session *s, struct search_run *r, uint32_t i)
 	r->residual = true;
 }
 
+static bool asks_nothing(const struct store_query *q)
+{
+	return !q->flags_set && !q->flags_clear && !q->keywords_set && !q->keywords_clear &&
+	       !q->since_ms && !q->before_ms && !q->sent_since_ms && !q->sent_before_ms &&
+	       !q->larger && !q->smaller && !q->modseq;
+}
+
 void search_plan(struct imap_session *s, struct search_run *r)
 {
 	uint32_t last = uid_map_last(s->view.map);
@@ -248,9 +255,10 @@ void search_plan(struct imap_session *s, struct search_run *r)
 
 		*all = (struct uid_range){ 1, last };
 		r->within = (struct uid_ranges){ all, 1 };
+		r->whole = true;
 	}
 	r->nothing |= last == 0;
-	r->query.uids = r->within;
 	r->query.keywords_set = r->n_set ? r->words_set : NULL;
 	r->query.keywords_clear = r->n_clear ? r->words_clear : NULL;
+	r->everything = asks_nothing(&r->query);
 }

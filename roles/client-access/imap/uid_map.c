@@ -230,6 +230,18 @@ uint32_t uid_map_highest(const struct uid_map *m, uint32_t from, uint32_t to)
 	return uid >= from ? uid : 0;
 }
 
+bool uid_map_run(const struct uid_map *m, uint32_t from, struct uid_range *out)
+{
+	size_t i = find(m, from);
+
+	if (i == m->n)
+		return false;
+	*out = (struct uid_range){ m->r[i].first, m->r[i].last };
+	if (out->first < from)
+		out->first = from;
+	return true;
+}
+
 uint32_t uid_map_next(const struct uid_map *m, uint32_t from)
 {
 	size_t i = find(m, from);

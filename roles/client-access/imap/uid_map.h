@@ -48,6 +48,8 @@ uint32_t uid_map_last(const struct uid_map *m);		/* highest UID; 0: empty */
 uint32_t uid_map_count(struct uid_map *m, uint32_t from, uint32_t to);	/* UIDs in [from, to] */
 /* The highest UID in [from, to], 0 if none. */
 uint32_t uid_map_highest(const struct uid_map *m, uint32_t from, uint32_t to);
+/* The first run of UIDs at or behind from, cut to begin there; false: none. */
+bool uid_map_run(const struct uid_map *m, uint32_t from, struct uid_range *out);
 /* The lowest UID >= from, 0 if none. */
 uint32_t uid_map_next(const struct uid_map *m, uint32_t from);
 

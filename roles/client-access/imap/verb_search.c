@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define MAX_HITS       500000		/* ranges */
+#define QUERY_PAGE     20000		/* messages; their runs fit one answer */
 #define RANGES_AT_ONCE 500
 #define ROWS_AT_ONCE   500
 #define SLICE	       (256u << 10)
@@ -35,6 +36,16 @@ static void drop(struct imap_session *s)
 }
 
 /* ---- the query --------------------------------------------------------------------- */
+
+/* Without UIDs the store may go by its index of unread messages or of dates, but
+ * not in pages: an answer may then be too large for one message.  With UIDs it goes
+ * in their order, page by page. */
+static void by_pages(struct search_run *r)
+{
+	r->whole = false;
+	r->query.uids = r->within;
+	r->query.limit = QUERY_PAGE;
+}
 
 /* Behind what was answered, where the store stops after so many. */
 static void skip_answered(struct search_run *r)
@@ -71,6 +82,41 @@ static enum next candidates_known(struct imap_session *s)
 	return imap_work(s, rows_work);
 }
 
+/* The query asks for nothing that the client does not know itself. */
+static enum err take_from_view(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	struct uid_range run;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < r->within.n; i++) {
+		const struct uid_range *in = &r->within.r[i];
+		uint32_t from = in->first;
+
+		while (!e && from != 0 && uid_map_run(s->view.map, from, &run) &&
+		       run.first <= in->last) {
+			if (run.last > in->last)
+				run.last = in->last;
+			e = imap_seqset_add(&r->candidates, run.first, run.last);
+			from = run.last + 1;
+		}
+	}
+	return e;
+}
+
+/* A run of the answer; what came after the client last looked is cut off. */
+static enum err add_run(struct imap_session *s, struct uid_range run)
+{
+	struct search_run *r = s->run;
+	uint32_t last = uid_map_last(s->view.map);
+
+	if (run.last > last)
+		run.last = last;
+	if (run.first == 0 || run.first > run.last)
+		return ERR_OK;
+	return imap_seqset_add(&r->candidates, run.first, run.last);
+}
+
 static void query_done(void *ctx, enum err e, struct uid_ranges runs, uint64_t highestmodseq,
 		       bool more)
 {
@@ -79,9 +125,14 @@ static void query_done(void *ctx, enum err e, struct uid_ranges runs, uint64_t h
 
 	(void)highestmodseq;
 	imap_call_done(s);
+	if (e == ERR_LIMIT && r->whole) {
+		by_pages(r);
+		imap_work(s, ask_query);
+		imap_pump(s);
+		return;
+	}
 	for (size_t i = 0; i < runs.n && !e; i++)
-		if (runs.r[i].first != 0 && runs.r[i].first <= runs.r[i].last)
-			e = imap_seqset_add(&r->candidates, runs.r[i].first, runs.r[i].last);
+		e = add_run(s, runs.r[i]);
 	if (e) {
 		imap_fail(s, e);
 	} else if (more && runs.n > 0) {
@@ -400,6 +451,7 @@ enum next imap_verb_search(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct search_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+	enum err e;
 
 	if (!imap_lex_sp(l))
 		return imap_bad(s);
@@ -419,5 +471,13 @@ enum next imap_verb_search(struct imap_session *s)
 	s->run = r;
 	s->run_free = drop;
 	search_plan(s, r);
-	return imap_work(s, r->nothing ? say_hits : ask_query);
+	if (r->nothing)
+		return imap_work(s, say_hits);
+	if (r->everything) {
+		e = take_from_view(s);
+		return e ? imap_fail(s, e) : imap_work(s, candidates_known);
+	}
+	if (!r->whole)
+		by_pages(r);
+	return imap_work(s, ask_query);
 }

@@ -2,10 +2,15 @@
 #include "roles/client-access/imap/imap.h"
 
 #include "common/imap/write.h"
+#include <stdlib.h>
 
 struct select_run {
 	bool read_only;
 	struct store_folder folder;	/* fid and path are ours */
+	/* A folder of very many gaps: its UIDs come as rows. */
+	struct store_selected sel;	/* keywords and runs are ours */
+	struct uid_range *runs;		/* on the heap */
+	size_t n, cap;
 };
 
 static void put_flags(struct imap_session *s, const struct store_selected *sel)
@@ -51,19 +56,107 @@ static void put_selected(struct imap_session *s, const struct store_selected *se
 		(unsigned long long)v->highestmodseq);
 }
 
+static void finish_select(struct imap_session *s, const struct store_selected *sel)
+{
+	struct select_run *r = s->run;
+
+	view_open(s, &r->folder, sel, r->read_only);
+	put_selected(s, sel);
+	imap_finish(s, r->read_only ? "OK [READ-ONLY] Selected." : "OK [READ-WRITE] Selected.");
+}
+
+/* ---- with UIDs as rows -------------------------------------------------------------- */
+
+static void drop(struct imap_session *s)
+{
+	struct select_run *r = s->run;
+
+	free(r->runs);
+	r->runs = NULL;
+}
+
+static void on_rows(void *ctx, const struct store_row *rows, size_t n, size_t bytes)
+{
+	struct imap_session *s = ctx;
+	struct select_run *r = s->run;
+
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	for (size_t i = 0; i < n; i++) {
+		if (r->n > 0 && r->runs[r->n - 1].last + 1 == rows[i].uid) {
+			r->runs[r->n - 1].last++;
+			continue;
+		}
+		if (r->n == r->cap) {
+			r->cap = r->cap ? 2 * r->cap : 1024;
+			r->runs = xrealloc(r->runs, r->cap * sizeof(*r->runs));
+		}
+		r->runs[r->n++] = (struct uid_range){ rows[i].uid, rows[i].uid };
+	}
+	api_grant(s->call, bytes);
+}
+
+static void rows_done(void *ctx, enum err e, uint64_t highestmodseq, struct uid_ranges vanished)
+{
+	struct imap_session *s = ctx;
+	struct select_run *r = s->run;
+
+	(void)highestmodseq;
+	(void)vanished;
+	imap_call_done(s);
+	r->sel.runs = (struct uid_ranges){ r->runs, r->n };
+	if (e)
+		imap_fail(s, e);
+	else
+		finish_select(s, &r->sel);
+	imap_pump(s);
+}
+
+/* What was there when sel was made; what has gone since comes by the feed. */
+static void fetch_uids(struct imap_session *s, const struct store_selected *sel)
+{
+	struct select_run *r = s->run;
+	const struct uid_range all = { 1, sel->uidnext - 1 };
+	const struct store_fetch f = { .fid = r->folder.fid, .uids = { &all, 1 } };
+	const char **words = arena_alloc(&s->reader.arena,
+					 (sel->n_keywords + 1) * sizeof(*words));
+
+	for (size_t i = 0; i < sel->n_keywords; i++)
+		words[i] = arena_str(&s->reader.arena, sel->keywords[i]);
+	r->sel = *sel;
+	r->sel.keywords = words;
+	s->run_free = drop;
+	s->call = store_fetch(&s->at, &f, on_rows, rows_done, s);
+	imap_await(s);
+}
+
+static void selected_bare(void *ctx, enum err e, const struct store_selected *sel)
+{
+	struct imap_session *s = ctx;
+
+	imap_call_done(s);
+	if (e)
+		imap_fail(s, e);
+	else if (sel->uidnext <= 1)
+		finish_select(s, sel);
+	else
+		fetch_uids(s, sel);
+	imap_pump(s);
+}
+
 static void selected(void *ctx, enum err e, const struct store_selected *sel)
 {
 	struct imap_session *s = ctx;
 	struct select_run *r = s->run;
 
 	imap_call_done(s);
-	if (e) {
+	if (e == ERR_LIMIT) {		/* too many runs for one answer */
+		s->call = store_select(&s->at, r->folder.fid, !r->read_only, false,
+				       selected_bare, s);
+		imap_await(s);
+	} else if (e) {
 		imap_fail(s, e);
 	} else {
-		view_open(s, &r->folder, sel, r->read_only);
-		put_selected(s, sel);
-		imap_finish(s, r->read_only ? "OK [READ-ONLY] Selected." :
-					      "OK [READ-WRITE] Selected.");
+		finish_select(s, sel);
 	}
 	imap_pump(s);
 }

@@ -380,7 +380,7 @@ struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read
 	(void)at;
 	c->fid = fid;
 	c->on = read_write;
-	CHECK(with_runs);
+	c->on2 = with_runs;
 	return c;
 }
 
@@ -423,7 +423,6 @@ struct api_call *store_query(const struct store_at *at, const struct store_query
 	(void)at;
 	c->fid = q->fid;
 	c->q = *q;
-	CHECK(q->uids.n > 0);
 	take_uids(c, q->uids);
 	c->path = q->keywords_set ? xstrdup(q->keywords_set[0]) : NULL;
 	c->path2 = q->keywords_clear ? xstrdup(q->keywords_clear[0]) : NULL;
@@ -658,7 +657,9 @@ static void answer_select(struct api_call *c, enum err e)
 		e = ERR_NOTFOUND;
 	for (size_t i = 0; !e && i < f->n; i++)
 		if (!f->m[i].gone) {
-			r[s.runs.n++] = (struct uid_range){ f->m[i].uid, f->m[i].uid };
+			if (c->on2)
+				r[s.runs.n++] = 
+					(struct uid_range){ f->m[i].uid, f->m[i].uid };
 			s.total++;
 			if (!(f->m[i].flags & FLAG_SEEN) && !s.first_unseen_uid)
 				s.first_unseen_uid = f->m[i].uid;
@@ -721,7 +722,7 @@ static bool matches(const struct api_call *c, const struct msg *m)
 	const struct store_query *q = &c->q;
 	uint64_t size = strlen(m->content);
 
-	return !m->gone && within(c, m->uid) && (m->flags & q->flags_set) == q->flags_set &&
+	return !m->gone && (c->n_uids == 0 || within(c, m->uid)) && (m->flags & q->flags_set) == q->flags_set &&
 	       !(m->flags & q->flags_clear) && (!q->since_ms || m->date_ms >= q->since_ms) &&
 	       (!q->before_ms || m->date_ms < q->before_ms) &&
 	       (!q->larger || size > q->larger) && (!q->smaller || size < q->smaller) &&
@@ -737,10 +738,10 @@ static void answer_query(struct api_call *c, enum err e)
 	size_t n = 0;
 	bool more = false;
 
-	/* Two at a time, so that callers have to come back. */
+	/* Two at a time, where that is allowed, so that callers have to come back. */
 	for (size_t i = 0; !e && i < f->n && !more; i++)
 		if (matches(c, &f->m[i])) {
-			more = n == 2;
+			more = c->q.limit && n == 2;
 			if (!more)
 				r[n++] = (struct uid_range){ f->m[i].uid, f->m[i].uid };
 		}

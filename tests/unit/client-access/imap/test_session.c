@@ -537,7 +537,7 @@ static void test_store_says_no(void **state)
 		{ "list", "a LIST \"\" *\r\n", ERR_INTERNAL, "a NO [SERVERBUG] Internal error.\r\n" },
 		{ "fetch", "a FETCH 1 UID\r\n", ERR_AGAIN, "a NO [UNAVAILABLE] Try again later.\r\n" },
 		{ "content", "a FETCH 1 BODY[]\r\n", ERR_AGAIN, "a NO [UNAVAILABLE] Try again later.\r\n" },
-		{ "query", "a SEARCH ALL\r\n", ERR_CORRUPT, "a NO [CORRUPTION] Stored data is damaged.\r\n" },
+		{ "query", "a SEARCH SEEN\r\n", ERR_CORRUPT, "a NO [CORRUPTION] Stored data is damaged.\r\n" },
 		{ "content", "a SEARCH BODY x\r\n", ERR_AGAIN, "a NO [UNAVAILABLE] Try again later.\r\n" },
 		{ "flags", "a STORE 1 FLAGS ()\r\n", ERR_DENIED, "a NO [NOPERM] Permission denied.\r\n" },
 		{ "copy", "a COPY 1 Sent\r\n", ERR_LIMIT, "a NO [OVERQUOTA] Over a limit or quota.\r\n" },
@@ -611,6 +611,40 @@ static void test_rows_without_map(void **state)
 	rig_down(&r);
 }
 
+/* Answers that do not fit one message are asked for in another way. */
+static void test_answers_that_are_too_large(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	log_in(&r);
+	fake_fail("select", ERR_LIMIT);
+	rig_say(&r, "a SELECT INBOX\r\n");
+	expect(&r, SELECTED "a OK [READ-WRITE] Selected.\r\n");
+	fake_fail("query", ERR_LIMIT);
+	rig_say(&r, "b UID SEARCH UNDRAFT\r\nc UID FETCH 9 UID\r\n");
+	expect(&r, "* SEARCH 1 2 3 9\r\nb OK Done.\r\n* 4 FETCH (UID 9)\r\nc OK Done.\r\n");
+	fake_fail("select", ERR_LIMIT);
+	rig_say(&r, "d SELECT Sent\r\n");
+	assert_non_null(strstr(r.out.data, "* 0 EXISTS"));
+	rig_down(&r);
+}
+
+static void test_search_knows_only_what_the_client_knows(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	fake_deliver("INBOX", "Subject: new\r\n\r\n");
+	rig_say(&r, "a SEARCH ALL\r\nb SEARCH UNSEEN\r\nc UID SEARCH UID 1:* UNSEEN\r\n");
+	expect(&r, "* SEARCH 1 2 3 4\r\na OK Done.\r\n* SEARCH 2 3\r\nb OK Done.\r\n"
+		   "* SEARCH 2 3\r\n* 5 EXISTS\r\nc OK Done.\r\n");
+	rig_down(&r);
+}
+
 static void test_account_is_disabled(void **state)
 {
 	const struct guid other = { { 9 } };
@@ -670,6 +704,8 @@ int main(void)
 		cmocka_unit_test(test_content_fails_in_the_middle),
 		cmocka_unit_test(test_store_is_away),
 		cmocka_unit_test(test_rows_without_map),
+		cmocka_unit_test(test_answers_that_are_too_large),
+		cmocka_unit_test(test_search_knows_only_what_the_client_knows),
 		cmocka_unit_test(test_account_is_disabled),
 		cmocka_unit_test(test_append_stores_every_byte),
 	};

@@ -27,6 +27,7 @@ static void compare(struct uid_map *m, const struct model *o)
 static void compare_range(struct uid_map *m, const struct model *o, uint32_t from, uint32_t to)
 {
 	uint32_t n = 0, high = 0, next = 0;
+	struct uid_range run;
 
 	for (uint32_t i = 0; i < o->n; i++) {
 		if (o->uid[i] >= from && next == 0)
@@ -39,6 +40,9 @@ static void compare_range(struct uid_map *m, const struct model *o, uint32_t fro
 	assert_int_equal(uid_map_count(m, from, to), n);
 	assert_int_equal(uid_map_highest(m, from, to), high);
 	assert_int_equal(uid_map_next(m, from), next);
+	assert_int_equal(uid_map_run(m, from, &run), next != 0);
+	if (next)
+		assert_int_equal(run.first, next);
 }
 
 static void test_random_operations_match_a_model(void **state)
