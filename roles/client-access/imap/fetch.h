@@ -25,6 +25,20 @@ enum fetch_sink {
 	SINK_SEEN		/* nowhere: only to set \Seen */
 };
 
+#define FETCH_AHEAD 8u			/* messages whose content is asked for early */
+#define AHEAD_MAX   (32u << 10)		/* bytes of one; larger ones need no hurry */
+
+/* The first bytes that a row to come will ask for. */
+struct fetch_slot {
+	struct imap_session *s;
+	uint32_t uid;			/* 0: free */
+	uint64_t pos, size;
+	size_t n;
+	struct api_call *call;		/* NULL: answered */
+	struct buf bytes;
+	enum err err;
+};
+
 struct fetch_run {
 	struct imap_fetch f;
 	bool uid;
@@ -55,6 +69,8 @@ struct fetch_run {
 	uint64_t pos, end;
 	struct buf slice;
 	size_t asked;
+	struct fetch_slot *slot;	/* it was asked for ahead */
+	struct fetch_slot ahead[FETCH_AHEAD];
 	bool literal_open;
 	enum err content_err;
 	struct buf part;
@@ -64,6 +80,18 @@ struct fetch_run {
 enum next fetch_section(struct imap_session *s);
 enum next fetch_content(struct imap_session *s);
 enum next fetch_need_map(struct imap_session *s);	/* read the message to make one */
+/* Where a section lies; NOTFOUND.  view is needed unless the section is all. */
+enum err fetch_range(const struct imap_section *sec, const struct mime_view *view,
+		     uint64_t size, uint64_t *start, uint64_t *len);
+
+/* fetch_ahead.c: hide the way to the store and back, where messages are many and
+ * small.  start() looks at the rows behind the one in hand. */
+void ahead_init(struct imap_session *s);
+void ahead_fini(struct fetch_run *r);
+void ahead_start(struct imap_session *s);
+struct fetch_slot *ahead_find(struct fetch_run *r, uint32_t uid, uint64_t pos, size_t n);
+void ahead_release(struct fetch_slot *slot);
+void ahead_forget(struct fetch_run *r, uint32_t uid);	/* slots below this UID */
 /* Say r->head, once nothing can go wrong before the first literal. */
 void fetch_say_head(struct imap_session *s);
 void fetch_put(struct imap_session *s, enum err e);	/* the result of writing to head */

@@ -82,3 +82,8 @@ const struct store_row *row_queue_next(struct row_queue *q, size_t *used)
 	}
 	return q->first ? &q->first->rows[q->at++] : NULL;
 }
+
+const struct store_row *row_queue_peek(const struct row_queue *q, size_t k)
+{
+	return q->first && k < q->first->n - q->at ? &q->first->rows[q->at + k] : NULL;
+}

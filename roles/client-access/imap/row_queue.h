@@ -21,4 +21,7 @@ void row_queue_add(struct row_queue *q, const struct store_row *rows, size_t n, 
 /* The next row, valid until the call after it; NULL: empty.  *used: bytes of
  * chunks that are used up now, for api_grant(). */
 const struct store_row *row_queue_next(struct row_queue *q, size_t *used);
+/* The k-th of those that row_queue_next() will give, from 0; NULL: not there yet, or
+ * in another chunk than the first. */
+const struct store_row *row_queue_peek(const struct row_queue *q, size_t k);
 #endif

@@ -34,24 +34,6 @@ static bool is_fields(const struct imap_section *sec)
 	return sec->text == IMAP_TEXT_HEADER_FIELDS || sec->text == IMAP_TEXT_HEADER_FIELDS_NOT;
 }
 
-static enum err find_range(struct fetch_run *r, const struct imap_section *sec,
-			   struct mime_range *out)
-{
-	struct buf text;
-	enum err e;
-
-	if (is_whole(sec)) {
-		*out = (struct mime_range){ .len = r->row->size };
-		return ERR_OK;
-	}
-	buf_init(&text, 2048);
-	e = section_text(sec, &text);
-	if (!e)
-		e = mime_map_part(&r->map, (struct span){ text.data, text.len }, out);
-	buf_fini(&text);
-	return e;
-}
-
 static void cut_partial(const struct imap_section *sec, uint64_t *start, uint64_t *len)
 {
 	uint64_t off = sec->offset < *len ? sec->offset : *len;
@@ -62,6 +44,29 @@ static void cut_partial(const struct imap_section *sec, uint64_t *start, uint64_
 	*len -= off;
 	if (*len > sec->count)
 		*len = sec->count;
+}
+
+enum err fetch_range(const struct imap_section *sec, const struct mime_view *view,
+		     uint64_t size, uint64_t *start, uint64_t *len)
+{
+	struct mime_range range = { .len = size };
+	struct buf text;
+	enum err e = ERR_OK;
+
+	if (!is_whole(sec)) {
+		buf_init(&text, 2048);
+		e = section_text(sec, &text);
+		if (!e)
+			e = mime_map_part(view, (struct span){ text.data, text.len }, &range);
+		buf_fini(&text);
+	}
+	*start = range.start;
+	*len = range.len;
+	if (is_fields(sec) && *len > FETCH_PART)
+		*len = FETCH_PART;
+	else if (!is_fields(sec))
+		cut_partial(sec, start, len);
+	return e;
 }
 
 static void begin_read(struct fetch_run *r, enum fetch_sink sink, uint64_t start, uint64_t len)
@@ -101,8 +106,8 @@ enum next fetch_section(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
 	const struct imap_section *sec = &r->f.sections[r->section];
-	struct mime_range range;
-	enum err e = find_range(r, sec, &range);
+	uint64_t start, len;
+	enum err e = fetch_range(sec, &r->map, r->row->size, &start, &len);
 
 	section_name(s, sec);
 	if (e) {			/* this message has no such part */
@@ -110,13 +115,7 @@ enum next fetch_section(struct imap_session *s)
 		r->section++;
 		return NEXT_MORE;
 	}
-	if (is_fields(sec)) {
-		begin_read(r, SINK_HEADER, range.start,
-			   range.len < FETCH_PART ? range.len : FETCH_PART);
-		return NEXT_MORE;
-	}
-	cut_partial(sec, &range.start, &range.len);
-	begin_read(r, SINK_LITERAL, range.start, range.len);
+	begin_read(r, is_fields(sec) ? SINK_HEADER : SINK_LITERAL, start, len);
 	return NEXT_MORE;
 }
 
@@ -133,13 +132,9 @@ static void on_bytes(void *ctx, const void *p, size_t n)
 	api_grant(r->content, n);
 }
 
-static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uint64_t modseq)
+/* The slice is here, of a message of this size. */
+static void content_came(struct fetch_run *r, enum err e, uint64_t size)
 {
-	struct imap_session *s = ctx;
-	struct fetch_run *r = s->run;
-
-	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
-	r->content = NULL;
 	if (e)
 		r->content_err = e;
 	if (!e && r->end > size) {
@@ -147,6 +142,16 @@ static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uin
 			r->content_err = ERR_CORRUPT;
 		r->end = size > r->pos ? size : r->pos;
 	}
+}
+
+static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uint64_t modseq)
+{
+	struct imap_session *s = ctx;
+	struct fetch_run *r = s->run;
+
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	r->content = NULL;
+	content_came(r, e, size);
 	if (!e && r->marks_seen && !(r->flags & FLAG_SEEN) && (flags & FLAG_SEEN)) {
 		r->flags = flags;
 		r->modseq = modseq;
@@ -170,6 +175,11 @@ static enum next ask(struct imap_session *s)
 	if (n > r->end - r->pos)
 		n = r->end - r->pos;
 	r->asked = (size_t)n;
+	if (r->section == 0 && r->sink != SINK_MAP)
+		ahead_start(s);
+	r->slot = ahead_find(r, r->row->uid, r->pos, r->asked);
+	if (r->slot)
+		return NEXT_MORE;
 	r->content = store_content(&s->at, s->view.fid, r->row->uid, r->pos, n, marks_now(r),
 				   on_bytes, on_content, s);
 	return NEXT_WAIT;
@@ -297,12 +307,26 @@ static enum next all_read(struct imap_session *s)
 	return NEXT_MORE;
 }
 
+static void take_slot(struct fetch_run *r)
+{
+	struct buf mine = r->slice;
+
+	r->slice = r->slot->bytes;
+	r->slot->bytes = mine;
+	r->slice.max = mine.max;
+	content_came(r, r->slot->err, r->slot->size);
+	ahead_release(r->slot);
+	r->slot = NULL;
+}
+
 enum next fetch_content(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
 
-	if (r->content)
+	if (r->content || (r->slot && r->slot->call))
 		return NEXT_WAIT;
+	if (r->slot)
+		take_slot(r);
 	if (r->asked > 0)
 		return slice_done(s);
 	if (r->pos >= r->end)
