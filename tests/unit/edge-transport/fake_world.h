@@ -36,6 +36,12 @@ struct hub_call {
 	char sender[128], prefix[512];
 };
 
+/* What a hub hands over: given to edge_take() by the fake relay_hand_take(). */
+struct relay_hand {
+	bool answered;
+	enum hand_verdict v;
+};
+
 struct world {
 	char dir[64];
 	uv_loop_t loop;
@@ -45,9 +51,13 @@ struct world {
 	struct hub_call calls[WORLD_CALLS];
 	size_t n_calls;
 	struct queue_hop due;		/* the last one the queue said */
+	char due_name[128];
 	unsigned n_due;
 	unsigned look_ups;		/* replica_recipient() */
 	bool ready;			/* replica_is_ready() */
+	struct mail *handed;		/* taken by relay_hand_take() */
+	struct relay_hand hand;
+	enum err failed;		/* by rpc_fail() */
 	int64_t counts[EDGE_METRICS];
 	char logged[512];		/* the last line */
 	unsigned n_logged;
