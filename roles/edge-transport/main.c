@@ -9,14 +9,17 @@
 #include "roles/edge-transport/rpc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define KNOWN_MAX  50000
 #define WORKERS	   1
 #define MAX_WORK   256
 #define CERT_DAYS  3650
+#define DRAIN_MS   50
 
 static const struct metric_def metrics[EDGE_METRICS] = {
 	[EDGE_RECEIVED] = { "bourse_edge_received_total", METRIC_COUNTER,
@@ -128,6 +131,14 @@ static void tell_metrics(struct edge *e)
 	metric_set(e->metrics, EDGE_HUBS, (int64_t)hubs_count(e->hubs));
 }
 
+static void check_drained(struct running *r)
+{
+	const struct edge *e = r->edge;
+
+	if (e->draining && e->passing == 0 && front_sessions(e->front) == 0)
+		svc_drained(r->svc);
+}
+
 static void on_tick(uv_timer_t *t)
 {
 	struct running *r = t->data;
@@ -143,8 +154,7 @@ static void on_tick(uv_timer_t *t)
 	outbound_tick(e->outbound, mono);
 	rounds_tick(e->rounds, mono);
 	tell_metrics(e);
-	if (e->draining && e->passing == 0 && front_sessions(e->front) == 0)
-		svc_drained(r->svc);
+	check_drained(r);
 }
 
 static struct sources_conf sources_conf(const struct edge_conf *c)
@@ -171,8 +181,8 @@ static void on_drain(void *ctx)
 
 	r->edge->draining = true;
 	front_drain(r->edge->front);
-	if (r->edge->passing == 0 && front_sessions(r->edge->front) == 0)
-		svc_drained(r->svc);
+	uv_timer_start(r->edge->tick, on_tick, DRAIN_MS, DRAIN_MS);
+	check_drained(r);
 }
 
 static void on_sent(void *ctx)
@@ -258,10 +268,8 @@ static enum err open_tls(struct edge *e, struct errbuf *eb)
 	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE };
 	const char *names[1] = { e->conf->hostname };
 	char *dir = xasprintf("%s/tls", e->conf->data_dir);
-	enum err err = ERR_OK;
+	enum err err = mkdir(dir, 0700) != 0 && errno != EEXIST ? err_errno(eb, errno, dir) : ERR_OK;
 
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		err = err_set(eb, ERR_INTERNAL, "%s: %s", dir, strerror(errno));
 	free(dir);
 	if (!err)
 		err = tls_self_signed(cert.cert, cert.key, names, 1, CERT_DAYS, eb);
@@ -390,10 +398,23 @@ static void tick_closed(uv_handle_t *t)
 	free(t);
 }
 
+static void name_host(struct edge_conf *c)
+{
+	char host[256] = "";
+
+	if (c->hostname[0])
+		return;
+	free(c->hostname);
+	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+		snprintf(host, sizeof(host), "localhost");
+	c->hostname = xstrdup(host);
+}
+
 static void init(struct edge *e, struct edge_conf *conf, struct running *r)
 {
 	const struct sources_conf sc = sources_conf(conf);
 
+	name_host(conf);
 	e->conf = conf;
 	e->loop = svc_loop(r->svc);
 	e->net = net_open(e->loop);

@@ -75,8 +75,8 @@ void edge_take(struct edge *e, struct rpc_request *rq, const ProtobufCMessage *b
 {
 	uint64_t max = (uint64_t)edge_route(e)->max_message;
 
-	if (edge_is_low(e)) {
-		rpc_fail(rq, ERR_LIMIT);
+	if (e->draining || edge_is_low(e)) {
+		relay_hand_decline(rq);
 		return;
 	}
 	/* The hub has its own limit; what its fields and reports add is not the

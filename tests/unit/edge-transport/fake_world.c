@@ -144,10 +144,10 @@ void relay_hand_answer(struct relay_hand *h, enum hand_verdict v, const char *de
 	h->v = v;
 }
 
-void rpc_fail(struct rpc_request *rq, enum err e)
+void relay_hand_decline(struct rpc_request *rq)
 {
 	(void)rq;
-	world->failed = e;
+	world->declined = true;
 }
 
 void world_answer(size_t i, enum err e, enum hand_verdict v, const char *detail)

@@ -57,7 +57,7 @@ struct world {
 	bool ready;			/* replica_is_ready() */
 	struct mail *handed;		/* taken by relay_hand_take() */
 	struct relay_hand hand;
-	enum err failed;		/* by rpc_fail() */
+	bool declined;			/* by relay_hand_decline() */
 	int64_t counts[EDGE_METRICS];
 	char logged[512];		/* the last line */
 	unsigned n_logged;
