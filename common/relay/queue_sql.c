@@ -17,11 +17,14 @@
  * derived lists origins made from others.  A hop's row lives while something
  * waits for it or it is suspended; hop.due is the earliest of its recipients'
  * due times, not before its gate.
+ *
+ * Numbers of messages and hops are never used twice: an item that is out, and an
+ * owner's connections to a hop, must not speak of a later one.
  */
 static const char *const schema_steps[] = {
 	"CREATE TABLE meta(one INTEGER PRIMARY KEY CHECK(one=1), instance BLOB NOT NULL,"
 	" next_seq INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE message(row INTEGER PRIMARY KEY, origin BLOB NOT NULL, seq INTEGER NOT NULL,"
+	"CREATE TABLE message(row INTEGER PRIMARY KEY AUTOINCREMENT, origin BLOB NOT NULL, seq INTEGER NOT NULL,"
 	" root BLOB NOT NULL, sender TEXT NOT NULL, envid TEXT NOT NULL, flags INTEGER NOT NULL,"
 	" received INTEGER NOT NULL, expire INTEGER NOT NULL, late INTEGER, prefix TEXT NOT NULL,"
 	" message_id TEXT NOT NULL, submitter BLOB, offered BLOB, offered_at INTEGER NOT NULL,"
@@ -31,7 +34,7 @@ static const char *const schema_steps[] = {
 	"CREATE INDEX message_expire ON message(expire);"
 	"CREATE INDEX message_late ON message(late) WHERE late IS NOT NULL;"
 	"CREATE TABLE body(row INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
-	"CREATE TABLE hop(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL,"
+	"CREATE TABLE hop(id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, name TEXT NOT NULL,"
 	" gate INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0,"
 	" tries INTEGER NOT NULL DEFAULT 0, suspended INTEGER NOT NULL DEFAULT 0,"
 	" error TEXT NOT NULL DEFAULT '') STRICT;"

@@ -703,6 +703,31 @@ static void test_administration(void **state)
 	assert_int_equal(order(r, QUEUE_ORDER_DROP, 0, 0), ERR_NOTFOUND);
 }
 
+/* What somebody still holds of a hop or message that is gone must not fit the next. */
+static void test_numbers_are_not_used_again(void **state)
+{
+	struct rig *r = *state;
+	int64_t hop, row;
+
+	add_one(r, HOP_DOMAIN, "a.example");
+	hop = due_hop(r, HOP_DOMAIN, NOW)->id;
+	take(r, HOP_DOMAIN, NOW);
+	row = r->items[0]->row;
+	finish(r, 0, QUEUE_GONE, plain, NOW);
+	add_one(r, HOP_DOMAIN, "b.example");
+	assert_true(due_hop(r, HOP_DOMAIN, NOW)->id > hop);
+	take(r, HOP_DOMAIN, NOW);
+	assert_true(r->items[0]->row > row);
+	rig_shut(r);
+	rig_open(r);
+	take(r, HOP_DOMAIN, NOW);
+	row = r->items[0]->row;
+	assert_int_equal(order(r, QUEUE_ORDER_DROP, 0, row), ERR_OK);
+	add_one(r, HOP_DOMAIN, "c.example");
+	assert_int_equal(finish(r, 0, QUEUE_GONE, plain, NOW), ERR_OK);
+	assert_int_equal(messages(r), 1);
+}
+
 /* A removed message's item that is out comes back to nothing. */
 static void test_finish_after_removal(void **state)
 {
@@ -846,6 +871,7 @@ int main(void)
 		T(test_sequence_numbers_are_never_used_twice),
 		T(test_more_hops_than_fit_a_tick_have_their_turn),
 		T(test_administration),
+		T(test_numbers_are_not_used_again),
 		T(test_finish_after_removal),
 		T(test_full_disk_refuses_and_keeps_what_is_there),
 		T(test_killed_at_every_step),
