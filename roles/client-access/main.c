@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CERT_DAYS 3650		/* of a self-signed certificate */
+#define CERT_DAYS   3650	/* of a self-signed certificate */
+#define FAREWELL_MS 20		/* between looks at connections that are closing */
 
 struct daemon {
 	struct cas cas;			/* first: its first field is what member.h needs */
@@ -28,6 +29,7 @@ struct daemon {
 	struct tls_ctx *tls;
 	struct listeners *listeners;
 	struct work_pool *pool;
+	uv_timer_t *farewell;		/* while goodbyes are on their way */
 	char host[256];
 };
 
@@ -67,11 +69,37 @@ static void facts(void *ctx, struct member_facts *f)
 
 /* ---- what the supervisor tells us ---------------------------------------------------- */
 
+static void timer_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+static void stop_farewell(struct daemon *d)
+{
+	if (d->farewell)
+		uv_close((uv_handle_t *)d->farewell, timer_closed);
+	d->farewell = NULL;
+}
+
+/* Sessions are gone; what they said last may not be. */
+static void look_again(uv_timer_t *t)
+{
+	struct daemon *d = t->data;
+
+	if (net_conns(d->net) > 0)
+		return;
+	stop_farewell(d);
+	svc_drained(d->svc);
+}
+
 static void all_gone(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	svc_drained(d->svc);
+	d->farewell = xcalloc(1, sizeof(*d->farewell));
+	d->farewell->data = d;
+	uv_timer_init(d->cas.loop, d->farewell);
+	uv_timer_start(d->farewell, look_again, 0, FAREWELL_MS);
 }
 
 static void drain(void *ctx)
@@ -187,6 +215,7 @@ static enum err open_all(struct daemon *d, struct errbuf *eb)
 
 static void close_all(struct daemon *d)
 {
+	stop_farewell(d);
 	listeners_close(&d->listeners);
 	if (d->net)
 		net_close(&d->net);
