@@ -487,6 +487,13 @@ static void hashing_gone(struct rpc_request *rq)
 		h->rq = NULL;
 }
 
+/* in lives as long as its request: wipe before the answer ends both. */
+static void wipe_secrets(const Directory__ApplyReq *in)
+{
+	sodium_memzero(in->password, strlen(in->password));
+	sodium_memzero(in->imported_hash, strlen(in->imported_hash));
+}
+
 static void hash_first(struct rpc_request *rq, struct apply *ap, const Directory__ApplyReq *in)
 {
 	struct directory *d = directory_of(rq);
@@ -502,6 +509,7 @@ static void hash_first(struct rpc_request *rq, struct apply *ap, const Directory
 		h->password = xstrdup(in->password);
 	else
 		h->imported = xstrdup(in->imported_hash);
+	wipe_secrets(in);
 	e = work_submit(d->pool, hashing_run, hashing_done, h, NULL);
 	if (e) {
 		hashing_free(h);
@@ -522,14 +530,15 @@ static void apply(struct rpc_request *rq, const Directory__ApplyReq *in)
 
 	if (!e && secret && in->klass != CLASS_MAILBOX)
 		e = err_set(&rq->eb, ERR_INVALID, "only a mailbox has a password");
+	if (!e && secret && !ap->check_only) {
+		hash_first(rq, ap, in);
+		return;
+	}
+	wipe_secrets(in);
 	if (e)
 		rpc_fail(rq, e);
-	else if (secret && !ap->check_only)
-		hash_first(rq, ap, in);
 	else
 		apply_now(rq, ap);
-	sodium_memzero(in->password, strlen(in->password));
-	sodium_memzero(in->imported_hash, strlen(in->imported_hash));
 }
 
 /* ---- management ------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static unsigned role_by_name(const char *name)
 {
@@ -33,7 +34,8 @@ enum err server_add_verb(struct shell *sh, const struct verb *v, int argc, char 
 	if (!sh->json) {
 		/* Alone on its line, for $(...); the rest is for people. */
 		puts(token);
-		fprintf(stderr, "good once, for 15 minutes: bourse-%s enrol TOKEN\n", argv[0]);
+		if (isatty(STDOUT_FILENO))
+			fprintf(stderr, "good once, for 15 minutes: bourse-%s enrol TOKEN\n", argv[0]);
 		return ERR_OK;
 	}
 	sh->table = table_single(&sh->arena);
