@@ -140,7 +140,7 @@ enum err bounce_make(const struct bounce_conf *c, const struct mail *m,
 		return ERR_NOTFOUND;
 	}
 	report = mail_new();
-	report->flags = MAIL_REPORT;
+	report->flags = MAIL_REPORT | MAIL_AUTHENTICATED;	/* it may leave the organisation */
 	report->received_ms = now_ms;
 	identify(report, m, own);
 	to = mail_add(report, m->sender);

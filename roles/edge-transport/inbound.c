@@ -144,15 +144,11 @@ static void add_recipient(struct visitor *v, const char *address, const struct s
 static void on_rcpt(void *ctx, struct smtp_server *s, const struct smtp_rcpt *in)
 {
 	struct visitor *v = front_session_get(ctx);
-	const char *address;
+	const char *address = edge_route(v->edge)->postmaster;
 
-	/* Postmaster without a domain is always somebody: RFC 5321 section 4.5.1. */
-	if (in->to.domain[0] == '\0') {
-		add_recipient(v, edge_route(v->edge)->postmaster, in);
-		smtp_server_answer(s, 250, "2.1.5", NULL);
-		return;
-	}
-	address = address_text(&v->mail->arena, &in->to);
+	/* Without a domain it is the postmaster: RFC 5321 section 4.5.1. */
+	if (in->to.domain[0] != '\0')
+		address = address_text(&v->mail->arena, &in->to);
 	switch (kind_of(v->edge, address)) {
 	case RCPT_KNOWN:
 	case RCPT_RELAY:

@@ -202,6 +202,9 @@ static void test_reports(void **state)
 		queue_take(world->edge.relay.queue, &world->due, 1, clock_wall_ms(), took, &one);
 		world_wait(&one.done);
 		assert_string_equal(one.item->mail->sender, "");
+		assert_true(one.item->mail->flags & MAIL_REPORT);
+		/* or a hub would not let it out */
+		assert_true(one.item->mail->flags & MAIL_AUTHENTICATED);
 		assert_string_equal(one.item->mail->rcpts[0].address, senders[i].sender);
 		assert_true(guid_eq(&one.item->mail->root,
 				    queue_instance(world->edge.relay.queue)));
