@@ -274,6 +274,9 @@ static void on_peer(void *ctx, struct rpc_peer *p, bool up)
 		replica_set_source(m->replica, up ? p : NULL);
 		if (up)
 			report(m);
+		/* It has forgotten which edges are up, or never knew. */
+		if (up && m->conf.role == RPC_HUB)
+			ask_edges(m);
 	} else if (m->conf.role == RPC_EDGE) {
 		edge_peer(m, p, up);
 	} else if (m->conf.role == RPC_HUB && rpc_peer_ident(p)->role == RPC_EDGE) {

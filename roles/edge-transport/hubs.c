@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/rpc/rpc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,24 +60,35 @@ static struct hub *add(struct hubs *h, struct rpc_peer *p, const char *name)
 	return &h->hub[h->n++];
 }
 
+/* The hub that proved the subscription has no name until its object has arrived:
+ * its credit waits for that, so that the first letter need not wait for its next offer. */
+static bool is_known(struct hub *x)
+{
+	const struct rpc_ident *who;
+
+	if (!guid_is_null(&x->guid))
+		return true;
+	who = rpc_peer_ident(x->peer);
+	x->guid = who->guid;
+	snprintf(x->name, sizeof(x->name), "%s", who->name);
+	return !guid_is_null(&x->guid);
+}
+
 bool hubs_offer(struct hubs *h, struct rpc_peer *p, const struct hubs_offer *o)
 {
 	struct hub *x = find_peer(h, p);
 	bool had;
 
-	/* The hub that proved the subscription, until its object has arrived. */
-	if (guid_is_null(&o->hub))
-		return false;
 	if (!x)
 		x = add(h, p, o->name);
 	if (!x)
 		return false;
-	had = x->messages > 0;
+	had = x->messages > 0 && !guid_is_null(&x->guid);
 	x->guid = o->hub;
 	snprintf(x->name, sizeof(x->name), "%s", o->name);
 	x->messages = o->messages < INT32_MAX ? (int64_t)o->messages : INT32_MAX;
 	x->bytes = o->bytes < INT64_MAX / 2 ? (int64_t)o->bytes : INT64_MAX / 2;
-	return !had && x->messages > 0;
+	return !had && x->messages > 0 && !guid_is_null(&x->guid);
 }
 
 void hubs_lost(struct hubs *h, const struct rpc_peer *p)
@@ -87,9 +99,13 @@ void hubs_lost(struct hubs *h, const struct rpc_peer *p)
 		*x = h->hub[--h->n];
 }
 
-size_t hubs_count(const struct hubs *h)
+size_t hubs_count(struct hubs *h)
 {
-	return h->n;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		n += is_known(&h->hub[i]);
+	return n;
 }
 
 /* ---- credit ------------------------------------------------------------------------ */
@@ -100,23 +116,23 @@ static int64_t cost(const struct mail *m)
 	return m->size <= MAIL_INLINE ? (int64_t)m->size : 0;
 }
 
-bool hubs_take_any(const struct hubs *h)
+bool hubs_take_any(struct hubs *h)
 {
 	for (size_t i = 0; i < h->n; i++)
-		if (h->hub[i].messages > 0)
+		if (h->hub[i].messages > 0 && is_known(&h->hub[i]))
 			return true;
 	return false;
 }
 
-bool hubs_choose(const struct hubs *h, const struct mail *m, const struct guid *not_this,
+bool hubs_choose(struct hubs *h, const struct mail *m, const struct guid *not_this,
 		 struct hubs_choice *out)
 {
 	const struct hub *best = NULL;
 
 	for (size_t i = 0; i < h->n; i++) {
-		const struct hub *x = &h->hub[i];
+		struct hub *x = &h->hub[i];
 
-		if (x->messages <= 0 || x->bytes < cost(m) ||
+		if (x->messages <= 0 || x->bytes < cost(m) || !is_known(x) ||
 		    (not_this && guid_eq(&x->guid, not_this)))
 			continue;
 		if (!best || x->messages > best->messages ||

@@ -18,17 +18,18 @@ struct hubs *hubs_new(void);
 void hubs_free(struct hubs **h);	/* *h may be NULL */
 
 /* A hub's connection is known from its first offer on, and borrowed until it went.
- * Who it is may become known, or change, while it is up: the replica says. */
+ * Who it is may become known, or change, while it is up: the replica says.  Until
+ * then it is not counted and takes nothing. */
 struct hubs_offer {
-	struct guid hub;
+	struct guid hub;		/* null: not known yet */
 	const char *name;
 	uint64_t messages, bytes;
 };
 /* True: this one takes mail that did not before. */
 bool hubs_offer(struct hubs *h, struct rpc_peer *p, const struct hubs_offer *o);
 void hubs_lost(struct hubs *h, const struct rpc_peer *p);
-size_t hubs_count(const struct hubs *h);
-bool hubs_take_any(const struct hubs *h);	/* does any take mail now? */
+size_t hubs_count(struct hubs *h);
+bool hubs_take_any(struct hubs *h);	/* does any take mail now? */
 
 struct hubs_choice {
 	struct guid guid;
@@ -36,7 +37,7 @@ struct hubs_choice {
 	struct rpc_peer *peer;
 };
 /* One that would take m now, and not that one (may be NULL).  False: none. */
-bool hubs_choose(const struct hubs *h, const struct mail *m, const struct guid *not_this,
+bool hubs_choose(struct hubs *h, const struct mail *m, const struct guid *not_this,
 		 struct hubs_choice *out);
 /* m goes there; the answer, or none, has come. */
 void hubs_given(struct hubs *h, const struct guid *hub, const struct mail *m);

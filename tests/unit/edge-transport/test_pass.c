@@ -279,14 +279,12 @@ static void test_numbers_after_a_crash(void **state)
 static void test_a_new_connection_replaces_the_old(void **state)
 {
 	const struct guid hub = world->peers[0].ident.guid;
-	const struct hubs_offer o = { hub, "hub0", 5, 1000 }, nobody = { { { 0 } }, "hub", 5, 1 };
+	const struct hubs_offer o = { hub, "hub0", 5, 1000 };
 	struct hubs *h = world->edge.hubs;
 	struct mail *m = world_mail("ann@example.test");
 	struct hubs_choice to;
 
 	(void)state;
-	assert_false(hubs_offer(h, &world->peers[2], &nobody));
-	assert_int_equal(hubs_count(h), 0);
 	assert_true(hubs_offer(h, &world->peers[0], &o));
 	assert_false(hubs_offer(h, &world->peers[0], &o));
 	assert_true(hubs_offer(h, &world->peers[1], &o));	/* the same hub again */
@@ -302,6 +300,30 @@ static void test_a_new_connection_replaces_the_old(void **state)
 	mail_unref(&m);
 }
 
+/* A fresh edge hears the first offer before it has the hub's object. */
+static void test_an_offer_waits_for_its_hub_to_be_known(void **state)
+{
+	const struct guid hub = world->peers[0].ident.guid;
+	const struct hubs_offer nobody = { { { 0 } }, "hub", 5, 1 << 20 };
+	struct hubs *h = world->edge.hubs;
+	struct mail *m = world_mail("ann@example.test");
+	struct hubs_choice to;
+
+	(void)state;
+	memset(&world->peers[0].ident.guid, 0, sizeof(hub));
+	assert_false(hubs_offer(h, &world->peers[0], &nobody));
+	assert_int_equal(hubs_count(h), 0);
+	assert_false(hubs_take_any(h));
+	assert_false(hubs_choose(h, m, NULL, &to));
+	world->peers[0].ident.guid = hub;
+	assert_true(hubs_choose(h, m, NULL, &to));
+	assert_true(guid_eq(&to.guid, &hub));
+	assert_string_equal(to.name, world->peers[0].ident.name);
+	assert_true(hubs_take_any(h));
+	assert_int_equal(hubs_count(h), 1);
+	mail_unref(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +336,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_closing, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_numbers_after_a_crash, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_a_new_connection_replaces_the_old, world_up,
+						world_down),
+		cmocka_unit_test_setup_teardown(test_an_offer_waits_for_its_hub_to_be_known, world_up,
 						world_down),
 	};
 
