@@ -14,6 +14,7 @@ struct hub {
 	char name[64];
 	struct rpc_peer *peer;
 	int64_t messages, bytes;	/* credit; may be below 0 for a while */
+	bool silent;
 };
 
 struct hubs {
@@ -74,6 +75,11 @@ static bool is_known(struct hub *x)
 	return !guid_is_null(&x->guid);
 }
 
+static bool takes_mail(const struct hub *x)
+{
+	return x->messages > 0 && !x->silent && !guid_is_null(&x->guid);
+}
+
 bool hubs_offer(struct hubs *h, struct rpc_peer *p, const struct hubs_offer *o)
 {
 	struct hub *x = find_peer(h, p);
@@ -83,12 +89,13 @@ bool hubs_offer(struct hubs *h, struct rpc_peer *p, const struct hubs_offer *o)
 		x = add(h, p, o->name);
 	if (!x)
 		return false;
-	had = x->messages > 0 && !guid_is_null(&x->guid);
+	had = takes_mail(x);
 	x->guid = o->hub;
 	snprintf(x->name, sizeof(x->name), "%s", o->name);
 	x->messages = o->messages < INT32_MAX ? (int64_t)o->messages : INT32_MAX;
 	x->bytes = o->bytes < INT64_MAX / 2 ? (int64_t)o->bytes : INT64_MAX / 2;
-	return !had && x->messages > 0 && !guid_is_null(&x->guid);
+	x->silent = false;
+	return !had && takes_mail(x);
 }
 
 void hubs_lost(struct hubs *h, const struct rpc_peer *p)
@@ -119,7 +126,7 @@ static int64_t cost(const struct mail *m)
 bool hubs_take_any(struct hubs *h)
 {
 	for (size_t i = 0; i < h->n; i++)
-		if (h->hub[i].messages > 0 && is_known(&h->hub[i]))
+		if (is_known(&h->hub[i]) && takes_mail(&h->hub[i]))
 			return true;
 	return false;
 }
@@ -132,7 +139,7 @@ bool hubs_choose(struct hubs *h, const struct mail *m, const struct guid *not_th
 	for (size_t i = 0; i < h->n; i++) {
 		struct hub *x = &h->hub[i];
 
-		if (x->messages <= 0 || x->bytes < cost(m) || !is_known(x) ||
+		if (!is_known(x) || !takes_mail(x) || x->bytes < cost(m) ||
 		    (not_this && guid_eq(&x->guid, not_this)))
 			continue;
 		if (!best || x->messages > best->messages ||
@@ -162,4 +169,12 @@ void hubs_answered(struct hubs *h, const struct guid *hub, const struct mail *m)
 		x->messages++;
 		x->bytes += cost(m);
 	}
+}
+
+void hubs_silent(struct hubs *h, const struct guid *hub)
+{
+	struct hub *x = find(h, hub);
+
+	if (x)
+		x->silent = true;
 }

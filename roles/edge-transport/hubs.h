@@ -42,4 +42,6 @@ bool hubs_choose(struct hubs *h, const struct mail *m, const struct guid *not_th
 /* m goes there; the answer, or none, has come. */
 void hubs_given(struct hubs *h, const struct guid *hub, const struct mail *m);
 void hubs_answered(struct hubs *h, const struct guid *hub, const struct mail *m);
+/* It did not answer: nothing is given to it before its next offer. */
+void hubs_silent(struct hubs *h, const struct guid *hub);
 #endif

@@ -108,6 +108,7 @@ static void answered(void *ctx, enum err e, enum hand_verdict v, const char *det
 		break;
 	case HAND_UNKNOWN:	/* it may hold it: nobody else may be asked */
 		give_note(p->mail, &p->hub, e, v, clock_wall_ms());
+		hubs_silent(p->edge->hubs, &p->hub);
 		enqueue(p);
 		break;
 	}

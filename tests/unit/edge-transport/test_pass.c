@@ -211,6 +211,28 @@ static void test_another_hub_only_when_not_held(void **state)
 	assert_int_equal(world_queued(), 1);
 }
 
+/* The next client does not wait for it in vain. */
+static void test_a_silent_hub(void **state)
+{
+	struct outcome first, second, third;
+
+	(void)state;
+	world_offer(0, 100);
+	send_one(&first);
+	world_answer(0, ERR_AGAIN, HAND_UNKNOWN, "");
+	send_one(&second);
+	world_wait(&second.done);
+	assert_int_equal(second.o, PASS_QUEUED);
+	assert_int_equal(world->n_calls, 1);
+	assert_false(hubs_take_any(world->edge.hubs));
+	world_offer(0, 100);
+	send_one(&third);
+	assert_int_equal(world->n_calls, 2);
+	world_answer(1, ERR_OK, HAND_HELD, "");
+	assert_int_equal(third.o, PASS_HELD);
+	world_wait(&first.done);
+}
+
 /* ---- ends ------------------------------------------------------------------------------- */
 
 static void test_closing(void **state)
@@ -333,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_credit, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_another_hub_only_when_not_held, world_up,
 						world_down),
+		cmocka_unit_test_setup_teardown(test_a_silent_hub, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_closing, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_numbers_after_a_crash, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_a_new_connection_replaces_the_old, world_up,
