@@ -99,15 +99,17 @@ struct checkpoint *checkpoint_new(struct mdb *m)
 void checkpoint_free(struct checkpoint **cp)
 {
 	struct checkpoint *c = *cp;
+	bool started;
 
 	*cp = NULL;
 	if (c == NULL)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->stopping = true;
+	started = c->started;
 	pthread_cond_signal(&c->wake);
 	pthread_mutex_unlock(&c->lock);
-	if (c->started)
+	if (started)
 		pthread_join(c->thread, NULL);
 	pthread_cond_destroy(&c->wake);
 	pthread_mutex_destroy(&c->lock);

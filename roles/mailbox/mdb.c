@@ -151,8 +151,11 @@ void mdb_close(struct mdb **mp)
 	*mp = NULL;
 	if (m == NULL)
 		return;
-	/* The checkpointer may hold the writer, so it ends first; readers last, for
-	 * the last connection folds the log in. */
+	/* The writer's thread gives hints to the checkpointer, and that one may hold the
+	 * writer: so the thread ends first and the writer is freed last.  Its connection
+	 * is the last and folds the log in. */
+	if (m->writer)
+		writer_stop(m->writer);
 	checkpoint_free(&m->checkpoint);
 	reader_free(&m->reader);
 	writer_free(&m->writer);

@@ -330,6 +330,20 @@ struct writer *writer_new(struct mdb *m, struct db *db)
 	return w;
 }
 
+void writer_stop(struct writer *w)
+{
+	bool started;
+
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	started = w->started;
+	w->started = false;
+	pthread_cond_broadcast(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	if (started)
+		pthread_join(w->thread, NULL);
+}
+
 void writer_free(struct writer **wp)
 {
 	struct writer *w = *wp;
@@ -338,12 +352,7 @@ void writer_free(struct writer **wp)
 	*wp = NULL;
 	if (w == NULL)
 		return;
-	pthread_mutex_lock(&w->lock);
-	w->stopping = true;
-	pthread_cond_broadcast(&w->wake);
-	pthread_mutex_unlock(&w->lock);
-	if (w->started)
-		pthread_join(w->thread, NULL);
+	writer_stop(w);
 	db = w->tx.db;
 	tx_fini(&w->tx);
 	db_close(&db);

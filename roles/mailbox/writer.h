@@ -16,7 +16,8 @@
 #include "roles/mailbox/mdb.h"
 
 struct writer *writer_new(struct mdb *m, struct db *db);	/* takes db */
-void writer_free(struct writer **w);	/* after what was submitted is done */
+void writer_stop(struct writer *w);	/* after what was submitted is done */
+void writer_free(struct writer **w);
 void writer_submit(struct writer *w, struct job *j);
 size_t writer_waiting(struct writer *w);	/* jobs in the lanes */
 
