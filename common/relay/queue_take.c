@@ -9,8 +9,11 @@
 #define TAKE_MAX   64
 #define TAKE_BYTES (16u * 1024 * 1024)	/* of one answer */
 
-DB_SQL(q_due_rows, "SELECT row FROM rcpt WHERE hop = ?1 AND due <= ?2 ORDER BY due, row"
-		   " LIMIT 20000");
+/* The hop itself is asked again: it may have gone down, or been suspended, since it
+ * was said to be due. */
+DB_SQL(q_due_rows, "SELECT row FROM rcpt WHERE hop = ?1 AND due <= ?2 AND EXISTS("
+		   "SELECT 1 FROM hop WHERE id = ?1 AND gate <= ?2 AND suspended = 0)"
+		   " ORDER BY due, row LIMIT 20000");
 DB_SQL(q_expired, "SELECT row FROM message WHERE expire <= ?1 ORDER BY expire LIMIT 1000");
 DB_SQL(q_late, "SELECT row FROM message WHERE late <= ?1 ORDER BY late LIMIT 1000");
 DB_SQL(q_load, "SELECT origin, seq, root, sender, envid, flags, received, prefix, message_id,"

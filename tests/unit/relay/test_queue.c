@@ -390,6 +390,32 @@ static void test_a_hop_that_is_down_holds_all_of_its_mail(void **state)
 	assert_int_equal(due_hop(r, HOP_DOMAIN, NOW + 2)->tries, 0);
 }
 
+/* It was said to be due, and then went down or was suspended. */
+static void test_a_late_take_gets_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct queue_result down = { .state = QUEUE_HOP_DOWN, .hop_due_ms = NOW + 60000 };
+	struct queue_hop hop;
+
+	add_one(r, HOP_DOMAIN, "a.example");
+	hop = *due_hop(r, HOP_DOMAIN, NOW);
+	take(r, HOP_DOMAIN, NOW);
+	finish(r, 0, QUEUE_RETRY, down, NOW);
+	queue_take(r->q, &hop, 10, NOW, took, r);
+	wait_answer(r);
+	assert_int_equal(r->n_items, 0);
+	queue_order(r->q, QUEUE_ORDER_SUSPEND, hop.id, 0, NOW, done, r);
+	wait_answer(r);
+	queue_take(r->q, &hop, 10, NOW + 60000, took, r);
+	wait_answer(r);
+	assert_int_equal(r->n_items, 0);
+	queue_order(r->q, QUEUE_ORDER_RESUME, hop.id, 0, NOW, done, r);
+	wait_answer(r);
+	queue_take(r->q, &hop, 10, NOW, took, r);
+	wait_answer(r);
+	assert_int_equal(r->n_items, 1);
+}
+
 static void test_move_and_report_go_with_the_commit(void **state)
 {
 	struct rig *r = *state;
@@ -861,6 +887,7 @@ int main(void)
 		T(test_an_item_is_out_once_and_back_after_release),
 		T(test_retry_waits),
 		T(test_a_hop_that_is_down_holds_all_of_its_mail),
+		T(test_a_late_take_gets_nothing),
 		T(test_move_and_report_go_with_the_commit),
 		T(test_an_identity_is_taken_once),
 		T(test_held_is_the_lowest),
