@@ -5,7 +5,7 @@
 #define C(member) offsetof(struct mailbox_conf, member)
 
 const struct conf_item mailbox_conf_items[] = {
-	{ "listen", CONF_STR, C(listen), "tcp://0.0.0.0:17003", 0, 0, 0,
+	{ "listen", CONF_STR, C(listen), "tcp://0.0.0.0:7002", 0, 0, 0,
 	  "bus endpoint that this server binds" },
 	{ "endpoint", CONF_STR, C(endpoint), "", 0, 0, 0,
 	  "bus endpoint as other servers dial it; made from `listen` and the host's name if "
