@@ -14,7 +14,8 @@ WARN      = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 	    -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wcast-align
 CFLAGS   ?= -g -O2
 HARDEN    = -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-SANFLAGS  = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
+# The sanitizers hide ranges from the compiler, which then guesses at truncation.
+SANFLAGS  = $(if $(SAN),-Wno-format-truncation -fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
 	    -fno-omit-frame-pointer -O1)
 PKGS      = libuv libzmq libprotobuf-c sqlite3 openssl libsodium libzstd libgsasl \
 	    libcares libidn2 icu-uc icu-i18n libseccomp libsystemd readline
