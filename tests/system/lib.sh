@@ -11,6 +11,7 @@ export BUILD QUIET=yes
 TOOLS=$BUILD/tests/system
 work=$(mktemp -d)
 demos=
+also_at_end() { :; }	# for a test that has more to put away; daemons are stopped by then
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 skip() { echo "$*"; exit 77; }
@@ -26,6 +27,7 @@ at_end() {
 				grep -vE ' info: ' "$l" | tail -15
 			done
 	done
+	also_at_end
 	if [ -n "${KEEP-}" ]; then echo "kept $work"; else rm -rf "$work"; fi
 	exit $rc
 }
