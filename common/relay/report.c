@@ -13,6 +13,11 @@ struct report {
 	struct report_conf conf;
 };
 
+static int64_t now_of(const struct report *p)
+{
+	return p->conf.now ? p->conf.now(p->conf.ctx) : clock_wall_ms();
+}
+
 static struct bounce_conf bounce_conf(const struct report *p)
 {
 	const struct route *r = p->conf.route(p->conf.ctx);
@@ -91,12 +96,16 @@ static void report_item(struct report *p, struct queue_item *it, int64_t now)
 
 static void took_report(void *ctx, struct queue_item **items, size_t n)
 {
+	struct report *p = ctx;
+
 	for (size_t i = 0; i < n; i++)
-		report_item(ctx, items[i], clock_wall_ms());
+		report_item(p, items[i], now_of(p));
 }
 
 static void took_expired(void *ctx, struct queue_item **items, size_t n)
 {
+	struct report *p = ctx;
+
 	for (size_t i = 0; i < n; i++) {
 		struct mail *m = items[i]->mail;
 
@@ -109,7 +118,7 @@ static void took_expired(void *ctx, struct queue_item **items, size_t n)
 							 r->diag[0] ? ": " : "", r->diag),
 					    r->remote);
 		}
-		report_item(ctx, items[i], clock_wall_ms());
+		report_item(p, items[i], now_of(p));
 	}
 }
 
@@ -144,15 +153,17 @@ static void late_item(struct report *p, struct queue_item *it, int64_t now)
 
 static void took_late(void *ctx, struct queue_item **items, size_t n)
 {
+	struct report *p = ctx;
+
 	for (size_t i = 0; i < n; i++)
-		late_item(ctx, items[i], clock_wall_ms());
+		late_item(p, items[i], now_of(p));
 }
 
 void report_due(struct report *p, const struct queue_hop *hop)
 {
 	queue_items_cb *cb = hop->expired ? took_expired : hop->late ? took_late : took_report;
 
-	queue_take(p->conf.relay->queue, hop, AT_ONCE, clock_wall_ms(), cb, p);
+	queue_take(p->conf.relay->queue, hop, AT_ONCE, now_of(p), cb, p);
 }
 
 struct report *report_new(const struct report_conf *conf)

@@ -20,6 +20,7 @@ struct report_conf {
 	void (*reroute)(void *ctx, struct mail *report, int64_t now_ms);
 	void (*on_report)(void *ctx);	/* both optional, for figures */
 	void (*on_failed)(void *ctx);
+	int64_t (*now)(void *ctx);	/* wall clock of tests; NULL: the real one */
 	void *ctx;
 };
 
