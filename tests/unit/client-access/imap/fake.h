@@ -19,6 +19,7 @@ size_t fake_waiting(void);		/* calls in flight, watches not counted */
 size_t fake_watches(void);
 void fake_fail(const char *call, enum err e);	/* the next call of this name */
 void fake_no_maps(bool on);		/* rows come without a map */
+void fake_watch_gone(void);		/* the store ends every watch */
 void fake_away(bool on);		/* account_locate() says AGAIN */
 
 /* As if by another client; each hints. */

@@ -517,10 +517,23 @@ struct api_call *store_changes(const struct store_at *at, uint64_t fid, uint64_t
 struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
 			     store_hint_cb *hint_cb, store_done_cb *gone, void *ctx)
 {
+	struct api_call *c = call(WATCHING, (void *)hint_cb, ctx);
+
 	(void)at;
 	(void)since_cn;
-	(void)gone;
-	return call(WATCHING, (void *)hint_cb, ctx);
+	c->rows = (void *)gone;
+	return c;
+}
+
+void fake_watch_gone(void)
+{
+	LIST_EACH (&st.watches, n) {
+		struct api_call *c = CONTAINER_OF(n, struct api_call, node);
+
+		list_del(n);
+		((store_done_cb *)c->rows)(c->ctx, ERR_AGAIN, 0);
+		free_call(c);
+	}
 }
 
 /* POP3's, which stands beside IMAP behind the listeners, is not played here. */

@@ -476,6 +476,35 @@ static void test_changes_are_told_in_idle(void **state)
 	rig_down(&r);
 }
 
+/* One watch for all sessions of a mailbox, and a new one when its store is back. */
+static void test_watch_ends_and_begins_anew(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	rig_say(&r, "a IDLE\r\n");
+	expect(&r, "+ Idling.\r\n");
+	fake_away(true);
+	fake_watch_gone();
+	rig_settle(&r);
+	assert_int_equal(fake_watches(), 0);
+	expect(&r, "");
+	watches_retry(&r.cas.watches);		/* too early */
+	assert_int_equal(fake_watches(), 0);
+	fake_away(false);
+	watches_retry(&r.cas.watches);
+	watches_retry(&r.cas.watches);
+	assert_int_equal(fake_watches(), 1);
+	assert_int_equal(watches_count(&r.cas.watches), 1);
+	fake_deliver("INBOX", "Subject: new\r\n\r\n");
+	rig_settle(&r);
+	expect(&r, "* 5 EXISTS\r\n");
+	rig_down(&r);
+	assert_int_equal(fake_watches(), 0);
+}
+
 static void test_own_changes_are_not_told_again(void **state)
 {
 	struct rig r;
@@ -697,6 +726,7 @@ int main(void)
 		cmocka_unit_test(test_nonsense_from_strangers_ends),
 		cmocka_unit_test(test_changes_are_told_by_noop),
 		cmocka_unit_test(test_changes_are_told_in_idle),
+		cmocka_unit_test(test_watch_ends_and_begins_anew),
 		cmocka_unit_test(test_own_changes_are_not_told_again),
 		cmocka_unit_test(test_folder_that_goes_away),
 		cmocka_unit_test(test_expunged_message_is_not_fetched),
