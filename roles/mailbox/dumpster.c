@@ -4,7 +4,7 @@
 #include "roles/mailbox/message.h"
 #include "roles/mailbox/purge.h"
 
-enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, MAX_RESTORE = 10000 };
+enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, MAX_RESTORE = 1000 };
 
 DB_SQL(q_list,
        "SELECT d.mid, d.fid, d.deleted_at, i.size, i.subject, coalesce(i.from_addr, ''),"

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "roles/mailbox/schema.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -62,6 +63,7 @@ static struct job *take(struct reader *r, struct db **db)
 			/* A connection at rest costs more than opening one. */
 			pthread_mutex_unlock(&r->lock);
 			db_close(db);
+			malloc_trim(0);
 			pthread_mutex_lock(&r->lock);
 		}
 	}

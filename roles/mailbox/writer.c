@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "roles/mailbox/checkpoint.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -231,6 +232,7 @@ static bool wait_for_work(struct writer *w)
 			continue;
 		pthread_mutex_unlock(&w->lock);
 		tx_shrink(&w->tx);
+		malloc_trim(0);		/* the pages are many small pieces of the heap */
 		pthread_mutex_lock(&w->lock);
 		while (w->held || (w->waiting == 0 && !w->stopping))
 			pthread_cond_wait(&w->wake, &w->lock);
