@@ -108,7 +108,6 @@ static void test_answers(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(cases); i++) {
-		assert_int_equal(world_up(NULL), 0);
 		world->ready = !cases[i].not_ready;
 		world->edge.low.is_low = cases[i].low;
 		session_up("192.0.2.1");
@@ -116,7 +115,6 @@ static void test_answers(void **state)
 			fail_msg("%s: got \"%s\"", cases[i].name, fs.out.data);
 		session_down();
 		assert_int_equal(world->n_calls, 0);
-		assert_int_equal(world_down(NULL), 0);
 	}
 }
 
@@ -207,17 +205,16 @@ static void test_messages(void **state)
 	for (size_t i = 0; i < N_ELEMS(verdicts); i++) {
 		unsigned lines;
 
-		assert_int_equal(world_up(NULL), 0);
 		world_offer(0, 10);
 		session_up("192.0.2.1");
 		say(LETTER);
 		lines = world->n_logged;
 		say("Message-ID: <1@b>\r\n\r\nhello\r\n.\r\n");
-		assert_int_equal(world->n_calls, 1);
-		assert_string_equal(world->calls[0].sender, "you@outside.test");
-		assert_true(says(world->calls[0].prefix, "Received: from there ([192.0.2.1])\r\n"
+		assert_int_equal(world->n_calls, i + 1);
+		assert_string_equal(world->calls[i].sender, "you@outside.test");
+		assert_true(says(world->calls[i].prefix, "Received: from there ([192.0.2.1])\r\n"
 							 "\tby mail.example.test with ESMTP id "));
-		world_answer(0, verdicts[i].e, verdicts[i].v, verdicts[i].detail);
+		world_answer(i, verdicts[i].e, verdicts[i].v, verdicts[i].detail);
 		drain();
 		if (!says(fs.out.data, verdicts[i].want) || !says(world->logged, verdicts[i].logged))
 			fail_msg("%s: got \"%s\", logged \"%s\"", verdicts[i].name, fs.out.data,
@@ -225,7 +222,6 @@ static void test_messages(void **state)
 		assert_true(says(world->logged, "msgid=<1@b>"));
 		assert_int_equal(world->n_logged, lines + 1);
 		session_down();
-		assert_int_equal(world_down(NULL), 0);
 	}
 }
 
@@ -297,11 +293,11 @@ static void test_firewall(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),
+		cmocka_unit_test_setup_teardown(test_answers, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_hot_recipients, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_harvest, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_rate, world_up, world_down),
-		cmocka_unit_test(test_messages),
+		cmocka_unit_test_setup_teardown(test_messages, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_client_leaves, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_loops, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_firewall, world_up, world_down),
