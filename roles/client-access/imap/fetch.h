@@ -4,6 +4,7 @@
 
 #include "common/imap/fetch.h"
 #include "common/mime/map.h"
+#include "roles/client-access/imap/ahead.h"
 #include "roles/client-access/imap/imap.h"
 #include "roles/client-access/imap/row_queue.h"
 
@@ -23,20 +24,6 @@ enum fetch_sink {
 	SINK_HEADER,		/* into part, for HEADER.FIELDS */
 	SINK_MAP,		/* the store had no map (it was too large for a row) */
 	SINK_SEEN		/* nowhere: only to set \Seen */
-};
-
-#define FETCH_AHEAD 8u			/* messages whose content is asked for early */
-#define AHEAD_MAX   (32u << 10)		/* bytes of one; larger ones need no hurry */
-
-/* The first bytes that a row to come will ask for. */
-struct fetch_slot {
-	struct imap_session *s;
-	uint32_t uid;			/* 0: free */
-	uint64_t pos, size;
-	size_t n;
-	struct api_call *call;		/* NULL: answered */
-	struct buf bytes;
-	enum err err;
 };
 
 struct fetch_run {
@@ -69,8 +56,8 @@ struct fetch_run {
 	uint64_t pos, end;
 	struct buf slice;
 	size_t asked;
-	struct fetch_slot *slot;	/* it was asked for ahead */
-	struct fetch_slot ahead[FETCH_AHEAD];
+	struct ahead_slot *slot;	/* it was asked for ahead */
+	struct ahead ahead;
 	bool literal_open;
 	enum err content_err;
 	struct buf part;
@@ -84,14 +71,6 @@ enum next fetch_need_map(struct imap_session *s);	/* read the message to make on
 enum err fetch_range(const struct imap_section *sec, const struct mime_view *view,
 		     uint64_t size, uint64_t *start, uint64_t *len);
 
-/* fetch_ahead.c: hide the way to the store and back, where messages are many and
- * small.  start() looks at the rows behind the one in hand. */
-void ahead_init(struct imap_session *s);
-void ahead_fini(struct fetch_run *r);
-void ahead_start(struct imap_session *s);
-struct fetch_slot *ahead_find(struct fetch_run *r, uint32_t uid, uint64_t pos, size_t n);
-void ahead_release(struct fetch_slot *slot);
-void ahead_forget(struct fetch_run *r, uint32_t uid);	/* slots below this UID */
 /* Say r->head, once nothing can go wrong before the first literal. */
 void fetch_say_head(struct imap_session *s);
 void fetch_put(struct imap_session *s, enum err e);	/* the result of writing to head */

@@ -4,6 +4,7 @@
 
 #include "common/imap/search.h"
 #include "common/mime/map.h"
+#include "roles/client-access/imap/ahead.h"
 #include "roles/client-access/imap/imap.h"
 #include "roles/client-access/imap/row_queue.h"
 #include "roles/client-access/imap/text_search.h"
@@ -45,6 +46,8 @@ struct search_run {
 	struct buf blob, slice;
 	struct text_search *text;
 	struct api_call *content;
+	struct ahead ahead;
+	struct ahead_slot *slot;	/* what is awaited was asked for ahead */
 	uint64_t pos, size;
 	bool reading, enough;
 	enum err content_err;

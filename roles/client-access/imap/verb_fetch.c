@@ -24,7 +24,7 @@ static void drop(struct imap_session *s)
 	struct fetch_run *r = s->run;
 
 	api_cancel(&r->content);
-	ahead_fini(r);
+	ahead_fini(&r->ahead);
 	row_queue_fini(&r->rows);
 	mime_map_free(&r->mapper);
 	buf_fini(&r->blob);
@@ -198,7 +198,7 @@ static enum next row_next(struct imap_session *s)
 	r->seq = uid_map_seq(s->view.map, r->row->uid);
 	if (r->seq == 0)
 		return NEXT_MORE;
-	ahead_forget(r, r->row->uid);
+	ahead_forget(&r->ahead, r->row->uid);
 	r->flags = r->row->flags;
 	r->modseq = r->row->modseq;
 	r->marked = r->said = r->any = r->has_map = r->literal_open = false;
@@ -277,6 +277,6 @@ enum next imap_verb_fetch(struct imap_session *s)
 	buf_init(&r->part, FETCH_PART);
 	s->run = r;
 	s->run_free = drop;
-	ahead_init(s);
+	ahead_init(&r->ahead, s);
 	return imap_work(s, fetch_work);
 }

@@ -167,6 +167,39 @@ static bool marks_now(const struct fetch_run *r)
 	       !r->f.sections[r->section].peek;
 }
 
+/* The bytes that a row's first section begins with; false: not for asking early. */
+static bool first_bytes(const struct fetch_run *r, const struct store_row *row, uint64_t *pos,
+			size_t *n)
+{
+	const struct imap_section *sec = &r->f.sections[0];
+	struct mime_view view = { .n_parts = 0 };
+	uint64_t len;
+
+	if (r->marks_seen && !sec->peek && !(row->flags & FLAG_SEEN))
+		return false;
+	if ((r->columns & COL_MAP) && (row->map.n == 0 || mime_map_decode(row->map, &view, NULL)))
+		return false;
+	if (fetch_range(sec, &view, row->size, pos, &len) || len == 0 || len > AHEAD_MAX)
+		return false;
+	*n = (size_t)len;
+	return *pos / FETCH_SLICE == (*pos + len - 1) / FETCH_SLICE;	/* one slice */
+}
+
+static void ask_ahead(struct fetch_run *r)
+{
+	const struct store_row *row;
+	uint64_t pos;
+	size_t n;
+
+	for (size_t k = 0; k < AHEAD_SLOTS && ahead_has_room(&r->ahead); k++) {
+		row = row_queue_peek(&r->rows, k);
+		if (row == NULL)
+			return;
+		if (!ahead_has(&r->ahead, row->uid) && first_bytes(r, row, &pos, &n))
+			ahead_ask(&r->ahead, row->uid, pos, n);
+	}
+}
+
 static enum next ask(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
@@ -176,8 +209,8 @@ static enum next ask(struct imap_session *s)
 		n = r->end - r->pos;
 	r->asked = (size_t)n;
 	if (r->section == 0 && r->sink != SINK_MAP)
-		ahead_start(s);
-	r->slot = ahead_find(r, r->row->uid, r->pos, r->asked);
+		ask_ahead(r);
+	r->slot = ahead_find(&r->ahead, r->row->uid, r->pos, r->asked);
 	if (r->slot)
 		return NEXT_MORE;
 	r->content = store_content(&s->at, s->view.fid, r->row->uid, r->pos, n, marks_now(r),
@@ -309,13 +342,8 @@ static enum next all_read(struct imap_session *s)
 
 static void take_slot(struct fetch_run *r)
 {
-	struct buf mine = r->slice;
-
-	r->slice = r->slot->bytes;
-	r->slot->bytes = mine;
-	r->slice.max = mine.max;
 	content_came(r, r->slot->err, r->slot->size);
-	ahead_release(r->slot);
+	ahead_take(r->slot, &r->slice);
 	r->slot = NULL;
 }
 

@@ -28,6 +28,7 @@ static void drop(struct imap_session *s)
 	struct search_run *r = s->run;
 
 	api_cancel(&r->content);
+	ahead_fini(&r->ahead);
 	row_queue_fini(&r->rows);
 	mime_map_free(&r->mapper);
 	text_search_free(&r->text);
@@ -209,6 +210,7 @@ static void begin_text(struct search_run *r)
 static void begin_reading(struct search_run *r)
 {
 	r->reading = true;
+	ahead_forget(&r->ahead, r->row->uid);
 	r->pos = 0;
 	r->size = r->row->size;
 	r->content_err = ERR_OK;
@@ -229,15 +231,9 @@ static void on_bytes(void *ctx, const void *p, size_t n)
 	api_grant(r->content, n);
 }
 
-static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uint64_t modseq)
+/* r->slice is here, of a message of this size. */
+static void content_came(struct search_run *r, enum err e, uint64_t size)
 {
-	struct imap_session *s = ctx;
-	struct search_run *r = s->run;
-
-	(void)flags;
-	(void)modseq;
-	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
-	r->content = NULL;
 	if (e)
 		r->content_err = e;
 	else if (r->slice.len == 0 && r->pos < size)
@@ -249,18 +245,60 @@ static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uin
 		r->enough = !text_search_feed(r->text, r->slice.data, r->slice.len);
 	r->pos += r->slice.len;
 	buf_clear(&r->slice);
+}
+
+static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uint64_t modseq)
+{
+	struct imap_session *s = ctx;
+	struct search_run *r = s->run;
+
+	(void)flags;
+	(void)modseq;
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	r->content = NULL;
+	content_came(r, e, size);
 	imap_pump(s);
+}
+
+static uint64_t slice_at(const struct search_run *r, uint64_t pos, uint64_t size)
+{
+	uint64_t n = SLICE - pos % SLICE;
+
+	if (r->only_headers && pos == 0)
+		n = FIRST_SLICE;
+	return n < size - pos ? n : size - pos;
+}
+
+/* For the rows behind this one that their columns do not decide either. */
+static void ask_ahead(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	const struct store_row *mine = r->row;
+
+	for (size_t k = 0; k < AHEAD_SLOTS && ahead_has_room(&r->ahead); k++) {
+		uint64_t n;
+
+		r->row = row_queue_peek(&r->rows, k);
+		if (r->row == NULL)
+			break;
+		n = slice_at(r, 0, r->row->size);
+		if (n > 0 && n <= AHEAD_MAX && !ahead_has(&r->ahead, r->row->uid) &&
+		    search_eval(s, r, false) == TRI_MAYBE)
+			ahead_ask(&r->ahead, r->row->uid, 0, (size_t)n);
+	}
+	r->row = mine;
 }
 
 static enum next read_on(struct imap_session *s)
 {
 	struct search_run *r = s->run;
-	uint64_t n = SLICE - r->pos % SLICE;
+	uint64_t n = slice_at(r, r->pos, r->size);
 
-	if (r->only_headers && r->pos == 0 && r->mapper == NULL)
-		n = FIRST_SLICE;
-	if (n > r->size - r->pos)
-		n = r->size - r->pos;
+	if (r->pos == 0)
+		ask_ahead(s);
+	r->slot = ahead_find(&r->ahead, r->row->uid, r->pos, (size_t)n);
+	if (r->slot)
+		return NEXT_MORE;
 	r->content = store_content(&s->at, s->view.fid, r->row->uid, r->pos, n, false, on_bytes,
 				   on_content, s);
 	return NEXT_WAIT;
@@ -306,8 +344,16 @@ static enum next read_message(struct imap_session *s)
 {
 	struct search_run *r = s->run;
 
-	if (r->content)
+	if (r->content || (r->slot && r->slot->call))
 		return NEXT_WAIT;
+	if (r->slot) {
+		enum err e = r->slot->err;
+		uint64_t size = r->slot->size;
+
+		ahead_take(r->slot, &r->slice);
+		r->slot = NULL;
+		content_came(r, e, size);
+	}
 	if (r->content_err || (r->text && r->enough))
 		return reading_done(s);
 	if (r->pos < r->size)
@@ -466,6 +512,7 @@ enum next imap_verb_search(struct imap_session *s)
 	imap_seqset_init(&r->candidates, &s->reader.arena, MAX_HITS);
 	imap_seqset_init(&r->hits, &s->reader.arena, MAX_HITS);
 	row_queue_init(&r->rows);
+	ahead_init(&r->ahead, s);
 	buf_init(&r->blob, MIME_MAP_MAX);
 	buf_init(&r->slice, SLICE);
 	s->run = r;
