@@ -1,7 +1,11 @@
-/* COPY, MOVE (RFC 6851), EXPUNGE; with UIDPLUS (RFC 4315). */
+/* COPY, MOVE (RFC 6851), EXPUNGE, CLOSE; with UIDPLUS (RFC 4315). */
 #include "roles/client-access/imap/imap.h"
 
-#define MAX_RANGES 5000		/* of one COPY or MOVE: it goes to the store in one piece */
+/* COPY and MOVE go to the store in one piece, and the UIDs come back as runs in one
+ * message of 320 KiB; an EXPUNGE may go in several. */
+#define MAX_RANGES     5000
+#define MAX_RUNS       15000
+#define EXPUNGE_AT_ONCE 10000	/* messages */
 
 struct copy_run {
 	bool move;
@@ -69,6 +73,21 @@ static void copied(void *ctx, enum err e, uint32_t uidvalidity, struct uid_range
 	imap_pump(s);
 }
 
+/* Is this more runs of UIDs than an answer can hold? */
+static bool is_scattered(const struct imap_session *s, struct uid_ranges uids)
+{
+	struct uid_range run;
+	size_t n = 0;
+
+	for (size_t i = 0; i < uids.n; i++)
+		for (uint32_t at = uids.r[i].first;
+		     at != 0 && uid_map_run(s->view.map, at, &run) &&
+		     run.first <= uids.r[i].last && n <= MAX_RUNS;
+		     at = run.last + 1)
+			n++;
+	return n > MAX_RUNS;
+}
+
 static enum next start(struct imap_session *s, bool move)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
@@ -84,8 +103,8 @@ static enum next start(struct imap_session *s, bool move)
 		return imap_finish(s, "BAD No such message.");
 	if (uids.n == 0)
 		return imap_finish(s, "OK Nothing to do.");
-	if (uids.n > MAX_RANGES)
-		return imap_finish(s, "NO [LIMIT] Too many ranges at once.");
+	if (uids.n > MAX_RANGES || is_scattered(s, uids))
+		return imap_finish(s, "NO [LIMIT] Too scattered; take fewer at once.");
 	r->move = move;
 	s->run = r;
 	s->call = store_copy(&s->at, s->view.fid, uids, to, move, copied, s);
@@ -102,17 +121,59 @@ enum next imap_verb_move(struct imap_session *s)
 	return start(s, true);
 }
 
+/* ---- EXPUNGE and CLOSE -------------------------------------------------------------- */
+
+struct expunge_run {
+	struct view_todo todo;
+	bool quiet;			/* CLOSE: the client does not want to know */
+};
+
+static imap_work_fn expunge_piece;
+
 static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t modseq)
 {
 	struct imap_session *s = ctx;
+	struct expunge_run *r = s->run;
 
 	(void)modseq;
 	imap_call_done(s);
-	if (e)
+	if (e && r->quiet)
+		view_close(s);
+	if (e && e != ERR_NOTFOUND)
 		imap_fail(s, e);
+	else if (e)
+		imap_finish(s, "OK Nothing is there any more.");
+	else if (r->quiet)
+		imap_work(s, expunge_piece);
 	else
-		sync_gone(s, gone, finish);
+		sync_gone(s, gone, expunge_piece);
 	imap_pump(s);
+}
+
+static enum next expunge_piece(struct imap_session *s)
+{
+	struct expunge_run *r = s->run;
+	struct uid_range ranges[100];
+	const size_t n = view_cut(s, &r->todo, ranges, N_ELEMS(ranges), EXPUNGE_AT_ONCE);
+
+	if (n == 0) {
+		if (r->quiet)
+			view_close(s);
+		return imap_finish(s, r->quiet ? "OK Closed." : "OK Done.");
+	}
+	s->call = store_expunge(&s->at, s->view.fid, (struct uid_ranges){ ranges, n }, false,
+				expunged, s);
+	return imap_await(s);
+}
+
+static enum next begin_expunge(struct imap_session *s, struct uid_ranges uids, bool quiet)
+{
+	struct expunge_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+
+	view_todo(s, &r->todo, uids);
+	r->quiet = quiet;
+	s->run = r;
+	return imap_work(s, expunge_piece);
 }
 
 /* Only what the client knows of: a message it has not seen may be \Deleted by
@@ -120,7 +181,7 @@ static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t mod
 enum next imap_verb_expunge(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
-	struct uid_range all = { 1, uid_map_last(s->view.map) };
+	const struct uid_range all = { 1, uid_map_last(s->view.map) };
 	struct uid_ranges uids = { &all, all.last ? 1 : 0 };
 	struct imap_seqset set;
 
@@ -132,10 +193,16 @@ enum next imap_verb_expunge(struct imap_session *s)
 	}
 	if (!imap_lex_end(l))
 		return imap_bad(s);
-	if (uids.n == 0)
-		return imap_finish(s, "OK Nothing to do.");
-	if (uids.n > MAX_RANGES)
-		return imap_finish(s, "NO [LIMIT] Too many ranges at once.");
-	s->call = store_expunge(&s->at, s->view.fid, uids, false, expunged, s);
-	return imap_await(s);
+	return begin_expunge(s, uids, false);
+}
+
+enum next imap_verb_close(struct imap_session *s)
+{
+	const struct uid_range all = { 1, uid_map_last(s->view.map) };
+
+	if (!imap_lex_end(&s->reader.cmd.args))
+		return imap_bad(s);
+	if (s->view.read_only)
+		return imap_verb_unselect(s);
+	return begin_expunge(s, (struct uid_ranges){ &all, all.last ? 1 : 0 }, true);
 }

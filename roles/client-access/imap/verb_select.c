@@ -1,4 +1,4 @@
-/* SELECT, EXAMINE, CLOSE, UNSELECT. */
+/* SELECT, EXAMINE, UNSELECT. */
 #include "roles/client-access/imap/imap.h"
 
 #include "common/imap/write.h"
@@ -218,34 +218,4 @@ enum next imap_verb_unselect(struct imap_session *s)
 		return imap_bad(s);
 	view_close(s);
 	return imap_finish(s, "OK Done.");
-}
-
-static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t modseq)
-{
-	struct imap_session *s = ctx;
-
-	(void)gone;
-	(void)modseq;
-	imap_call_done(s);
-	view_close(s);
-	if (e && e != ERR_NOTFOUND)
-		imap_fail(s, e);
-	else
-		imap_finish(s, "OK Closed.");
-	imap_pump(s);
-}
-
-/* Expunges what the client knows of, and says nothing of it. */
-enum next imap_verb_close(struct imap_session *s)
-{
-	uint32_t last = uid_map_last(s->view.map);
-	const struct uid_range all = { 1, last };
-
-	if (!imap_lex_end(&s->reader.cmd.args))
-		return imap_bad(s);
-	if (s->view.read_only || last == 0)
-		return imap_verb_unselect(s);
-	s->call = store_expunge(&s->at, s->view.fid, (struct uid_ranges){ &all, 1 }, false,
-				expunged, s);
-	return imap_await(s);
 }
