@@ -241,6 +241,7 @@ static bool is_prefix(const char *s)
 	if (n == 0)
 		return true;
 	if (n > 64 * 1024 || n < 4 || strcmp(s + n - 2, "\r\n") != 0 || s[0] == '\r' ||
+	    s[0] == ' ' || s[0] == '\t' ||
 	    strstr(s, "\r\n\r\n"))
 		return false;
 	for (size_t i = 0; i < n; i++)

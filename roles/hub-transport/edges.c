@@ -50,6 +50,13 @@ static void accepted(void *ctx, struct relay_hand *rh, struct mail *m)
 	const struct stamp_trace t = { .helo = "edge", .by = h->conf->hostname,
 				       .protocol = "BUS", .now_ms = clock_wall_ms() };
 
+	/* Our own numbers are ours to give: with one of them a store would take a message
+	 * of ours for a repeat. */
+	if (guid_eq(&m->id.origin, queue_instance(h->relay.queue))) {
+		relay_hand_answer(rh, HAND_REFUSED, "5.7.1 not an identity of yours");
+		mail_unref(&m);
+		return;
+	}
 	m->flags &= ~(unsigned)(MAIL_AUTHENTICATED | MAIL_SUSPENDED);
 	stamp_received(m, &t);
 	metric_add(h->metrics, HUB_ACCEPTED, 1);
