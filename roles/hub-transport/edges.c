@@ -1,10 +1,13 @@
 #include "roles/hub-transport/edges.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/relay/stamp.h"
 #include "roles/hub-transport/aside.h"
 #include "roles/hub-transport/carry.h"
 #include "roles/hub-transport/hub.h"
+
+#include <string.h>
 
 static void offer(struct hub *h, struct rpc_peer *p)
 {
@@ -49,6 +52,7 @@ static void accepted(void *ctx, struct relay_hand *rh, struct mail *m)
 	struct hub *h = ctx;
 	const struct stamp_trace t = { .helo = "edge", .by = h->conf->hostname,
 				       .protocol = "BUS", .now_ms = clock_wall_ms() };
+	char id[64], from[256], clean[256];
 
 	/* Our own numbers are ours to give: with one of them a store would take a message
 	 * of ours for a repeat. */
@@ -59,6 +63,11 @@ static void accepted(void *ctx, struct relay_hand *rh, struct mail *m)
 	}
 	m->flags &= ~(unsigned)(MAIL_AUTHENTICATED | MAIL_SUSPENDED);
 	stamp_received(m, &t);
+	log_info(NULL, "accepted id=%s from=<%s> rcpts=%zu size=%llu msgid=%s by=edge",
+		 mail_id_text(&m->id, id), log_clean(m->sender, strlen(m->sender), from, sizeof(from)),
+		 m->n_rcpts, (unsigned long long)m->size,
+		 log_clean(m->message_id, strlen(m->message_id), clean, sizeof(clean)));
+	track_add(h->relay.track, t.now_ms, "receive", m, NULL, "edge");
 	metric_add(h->metrics, HUB_ACCEPTED, 1);
 	carry(h, m, false, carried, rh);
 }
