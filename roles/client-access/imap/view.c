@@ -132,8 +132,13 @@ void view_remove(struct imap_session *s, uint32_t uid)
 
 void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq)
 {
-	if (o->n > 0 && o->r[o->n - 1].modseq == modseq && o->r[o->n - 1].last + 1 == uid) {
-		o->r[o->n - 1].last = uid;
+	/* One operation of the store has one number: what lies between two of its
+	 * messages and has that number is ours as well. */
+	if (o->n > 0 && o->r[o->n - 1].modseq == modseq) {
+		if (uid < o->r[o->n - 1].first)
+			o->r[o->n - 1].first = uid;
+		if (uid > o->r[o->n - 1].last)
+			o->r[o->n - 1].last = uid;
 		return;
 	}
 	if (o->n == IMAP_OWN) {
