@@ -164,7 +164,7 @@ static enum err load(struct queue_db *qd, struct queue_req *r, int64_t row,
 		e = ERR_NOTFOUND;
 	if (!e)
 		e = load_body(qd, row, m, file, &r->eb);
-	it->item.bytes = arena_size(&m->arena) + sizeof(*m);
+	it->item.bytes = arena_size(&m->arena) + sizeof(*m) + (m->data ? (size_t)m->size : 0);
 	return e;
 }
 
