@@ -1,6 +1,7 @@
 #include "roles/hub-transport/carry.h"
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/smtp/command.h"
 #include "tests/unit/hub-transport/fake_replica.h"
 #include "tests/unit/hub-transport/fake_store.h"
@@ -36,6 +37,8 @@ struct rig {
 	char text[8][256];
 	size_t n_rows;
 	bool listed;
+	struct queue_hop submit;	/* due */
+	struct queue_item *item;
 };
 
 const struct route *hub_route(struct hub *h)
@@ -50,8 +53,12 @@ bool hub_is_low(const struct hub *h)
 
 static void on_due(void *ctx, const struct queue_hop *hop)
 {
-	(void)ctx;
-	(void)hop;
+	struct rig *r = ctx;
+
+	if (hop->kind == HOP_SUBMIT) {
+		r->submit = *hop;
+		r->submit.name = "";
+	}
 }
 
 static struct object *user(struct rig *r, const char *name, struct guid db)
@@ -72,7 +79,7 @@ static struct rig *hub_up(void)
 	char path[128];
 	struct spool_conf sc = { .dir = path };
 	struct track_conf tc = { .dir = path };
-	struct queue_conf qc = { .loop = &r->loop, .path = path, .on_due = on_due };
+	struct queue_conf qc = { .loop = &r->loop, .path = path, .on_due = on_due, .ctx = r };
 	struct errbuf eb = { "" };
 	struct guid db1 = { { 1 } }, db2 = { { 2 } };
 
@@ -263,6 +270,82 @@ static void test_store_away_goes_to_the_queue_at_once(void **state)
 	hub_down(&r);
 }
 
+static void took(void *ctx, struct queue_item **items, size_t n)
+{
+	struct rig *r = ctx;
+
+	assert_int_equal(n, 1);
+	r->item = items[0];
+}
+
+/* What waits for the categoriser, at this time. */
+static void take_submit(struct rig *r, int64_t now)
+{
+	r->submit.id = 0;
+	r->item = NULL;
+	queue_tick(r->hub.relay.queue, now);
+	while (!r->submit.id)
+		uv_run(&r->loop, UV_RUN_ONCE);
+	queue_take(r->hub.relay.queue, &r->submit, 1, now, took, r);
+	while (!r->item)
+		uv_run(&r->loop, UV_RUN_ONCE);
+}
+
+static void test_a_large_group_is_resolved_from_the_queue(void **state)
+{
+	struct rig *r = hub_up();
+	struct object *g = fake_add(&r->replica, CLASS_GROUP, "all", "all@in.test");
+	struct guid db = { { 1 } };
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 700; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		object_add_guid(g, OBJ_MEMBER, &user(r, name, db)->guid);
+	}
+	carry(&r->hub, letter(r, "all@in.test", 5), false, carried, r);
+	wait_outcome(r);
+	assert_int_equal(fake_store()->n, 0);
+	assert_string_equal(queued(r), "all@in.test submission 1");
+	take_submit(r, clock_wall_ms());
+	carry_item(&r->hub, r->item);
+	while (strncmp(queued(r), "u0@in.test", 10) != 0)
+		uv_run(&r->loop, UV_RUN_ONCE);
+	assert_string_equal(r->text[0], "u0@in.test database 700");
+	hub_down(&r);
+}
+
+/* No database has the mailbox that the directory says it has: looked up again some
+ * times, then its sender is told. */
+static void test_a_lost_mailbox_is_given_up(void **state)
+{
+	struct rig *r = hub_up();
+	int64_t now = clock_wall_ms();
+
+	(void)state;
+	carry(&r->hub, letter(r, "ann@in.test", 5), false, carried, r);
+	fake_answer(0, ERR_OK, ERR_NOTFOUND);
+	wait_outcome(r);
+	assert_string_equal(queued(r), "ann@in.test submission 1");
+	take_submit(r, now + 60000);
+	assert_int_equal(r->item->mail->rcpts[0].tries, 1);
+	carry_item(&r->hub, r->item);
+	while (strcmp(queued(r), "ann@in.test database 1") != 0)
+		uv_run(&r->loop, UV_RUN_ONCE);
+	hub_down(&r);
+
+	r = hub_up();
+	carry(&r->hub, letter(r, "ann@in.test", 5), false, carried, r);
+	fake_answer(0, ERR_OK, ERR_NOTFOUND);
+	wait_outcome(r);
+	take_submit(r, now + 60000);
+	r->item->mail->rcpts[0].tries = 6;
+	carry_item(&r->hub, r->item);
+	while (strcmp(queued(r), "ann@in.test report 1") != 0)
+		uv_run(&r->loop, UV_RUN_ONCE);
+	hub_down(&r);
+}
+
 /* An edge that got no answer offers the same identity again. */
 static void test_the_same_identity_again(void **state)
 {
@@ -364,6 +447,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_store_away_goes_to_the_queue_at_once),
+		cmocka_unit_test(test_a_large_group_is_resolved_from_the_queue),
+		cmocka_unit_test(test_a_lost_mailbox_is_given_up),
 		cmocka_unit_test(test_the_same_identity_again),
 		cmocka_unit_test(test_two_hubs_one_dies_after_the_commit),
 		cmocka_unit_test(test_closing_answers_what_waits_for_a_store),
