@@ -22,6 +22,8 @@ const struct conf_item mailbox_conf_items[] = {
 	  "memory for messages on their way in; above it deliveries are asked to wait" },
 	{ "message.max", CONF_SIZE, C(max_message), "512M", 1 << 20, 0, CONF_LIVE,
 	  "largest message stored, whoever brings it" },
+	{ "disk-low", CONF_SIZE, C(disk_low), "200M", 0, 0, CONF_LIVE,
+	  "what deleting needs: with less free space nothing is added to a database" },
 	{ "quota.warn", CONF_SIZE, C(quota_warn), "1991680K", 0, 0, 0,
 	  "warn above, where neither mailbox nor database say otherwise" },
 	{ "quota.send", CONF_SIZE, C(quota_send), "2097152K", 0, 0, 0, "no sending above" },

@@ -9,7 +9,7 @@ struct mailbox_conf {
 	uint64_t writer_cache, reader_cache, upload_memory;
 	uint64_t quota_warn, quota_send, quota_recv;
 	int64_t keep_deleted_ms, keep_mailbox_ms, keep_every_ms;
-	uint64_t max_message;
+	uint64_t max_message, disk_low;
 };
 
 extern const struct conf_item mailbox_conf_items[];

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 DB_SQL(q_database, "SELECT guid, epoch FROM database WHERE one = 1");
@@ -274,4 +275,37 @@ enum err mdb_reopen(struct mdb *m, const struct guid *mailbox, struct errbuf *eb
 	e = db_run(m->quarantine, &q_reopen, eb, "g", mailbox);
 	pthread_mutex_unlock(&m->quarantine_lock);
 	return e;
+}
+
+/* ---- room ---------------------------------------------------------------------- */
+
+#define ROOM_MS 1000
+
+static void ask_disk(struct mdb *m, int64_t mono_ms)
+{
+	struct statvfs fs;
+
+	if (m->room_asked_ms != 0 && mono_ms - m->room_asked_ms < ROOM_MS)
+		return;
+	m->room_asked_ms = mono_ms;
+	if (statvfs(m->path, &fs) == 0)
+		m->room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	else
+		m->room = UINT64_MAX;	/* writing will tell */
+}
+
+bool mdb_has_room(struct mdb *m, uint64_t bytes, uint64_t disk_low, int64_t mono_ms)
+{
+	bool low;
+
+	ask_disk(m, mono_ms);
+	low = m->room < disk_low;
+	if (low && !m->is_low)
+		log_error(NULL, "disk low database=%s free=%llu: nothing is added", m->conf.name,
+			  (unsigned long long)m->room);
+	if (!low && m->is_low)
+		log_warn(NULL, "disk normal database=%s free=%llu", m->conf.name,
+			 (unsigned long long)m->room);
+	m->is_low = low;
+	return !low && m->room - disk_low >= bytes;
 }

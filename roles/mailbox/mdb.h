@@ -52,6 +52,9 @@ struct mdb {
 	atomic_llong wal_bytes;
 	atomic_llong commits, jobs;	/* groups and requests since the start */
 	atomic_bool is_damaged;		/* shared tables gave CORRUPT */
+	uint64_t room;			/* free on the disk when last asked; the loop's */
+	int64_t room_asked_ms;
+	bool is_low;
 };
 
 /* WAL sizes (bytes): the checkpointer begins; the writer waits for it between
@@ -68,6 +71,10 @@ void mdb_close(struct mdb **m);
 
 void mdb_write(struct mdb *m, struct job *j);	/* any thread */
 void mdb_read(struct mdb *m, struct job *j);
+
+/* Are there so many bytes on the disk, beside what deleting and the write-ahead log
+ * need (disk_low)?  The disk is asked once a second.  Loop only. */
+bool mdb_has_room(struct mdb *m, uint64_t bytes, uint64_t disk_low, int64_t mono_ms);
 
 /* Every mailbox of the file, for the loop's table; at open, before any job. */
 struct mdb_mailbox {

@@ -1,6 +1,7 @@
 #include "roles/mailbox/upload.h"
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include <stdlib.h>
 
 enum { CHARGE_MAX = 1 << 20, IN_MAX = 2 << 20 };
@@ -194,6 +195,11 @@ static enum err pump(struct upload *u)
 
 enum err upload_go(struct upload *u, struct mdb *const *to, size_t n)
 {
+	int64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < n; i++)
+		if (!mdb_has_room(to[i], u->conf.expect, u->conf.st->conf->disk_low, now))
+			return ERR_FULL;
 	u->to = xcalloc(n, sizeof(*u->to));
 	u->n_to = n;
 	for (size_t i = 0; i < n; i++)

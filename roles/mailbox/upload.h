@@ -32,7 +32,7 @@ enum err upload_new(const struct upload_conf *conf, struct upload **out,
 		    struct errbuf *eb) A_MUST_USE;
 void upload_free(struct upload **u);
 /* Where to: from now on it works.  Bytes may have come before.  On an error of
- * either function ready does not come: free it. */
+ * either function ready does not come: free it.  FULL: the disk is. */
 enum err upload_go(struct upload *u, struct mdb *const *to, size_t n) A_MUST_USE;
 enum err upload_feed(struct upload *u, const void *p, size_t n, bool last) A_MUST_USE;
 

@@ -162,11 +162,15 @@ full_mailbox() {
 	done
 	has_letters() { imap_says u6 '' 'STATUS INBOX (MESSAGES)' | grep -q 'MESSAGES 6'; }
 	until_true 10 has_letters || fail "u6 has not six letters"
-	for left in 4000000 0; do
-		fill_to 10000000
+	printf 'disk-low = 16M\n' >>"$demo_dir/bourse-mailbox.conf"
+	kill -HUP "$(cat "$demo_dir/pid/mailbox")"
+	# Down to the mark; and below it, as if others had written: some bytes are left.
+	for left in 16000000 2000000; do
+		fill_to 30000000
 		load "$count" 10 0 20000
 		loaded
 		fill_to $left
+		sleep 1
 		curl -sv --max-time 20 -u u6:pw "imap://$imap/INBOX" -T "$work/letter" >"$work/append" 2>&1 &&
 			fail "APPEND on a full disk"
 		grep -q '< [^ ]* NO ' "$work/append" || { cat "$work/append"; fail "APPEND is not answered NO"; }

@@ -557,6 +557,23 @@ static void test_lanes_share(void **state)
 	assert_true(strchr(o.text, 'd') < strrchr(o.text, 'b'));
 }
 
+/* What is left for deleting is not given to anything else. */
+static void test_room(void **state)
+{
+	struct mdb *m = ((struct bench *)*state)->mdb;
+
+	assert_true(mdb_has_room(m, 1, 0, 1));
+	assert_false(mdb_has_room(m, 1, UINT64_MAX, 2));
+	assert_true(mdb_has_room(m, 0, m->room, 3));
+	assert_false(mdb_has_room(m, 1, m->room, 4));
+	m->room = 1000;
+	assert_true(mdb_has_room(m, 400, 600, 1000));
+	assert_false(mdb_has_room(m, 401, 600, 1000));
+	assert_false(mdb_has_room(m, 0, 1001, 1000));
+	/* A second after it was asked, the disk is asked again. */
+	assert_true(mdb_has_room(m, 401, 600, 1001));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
@@ -566,6 +583,7 @@ int main(void)
 		T(test_damage_shuts_one_mailbox),
 		T(test_a_restored_copy_never_reuses_numbers),
 		T(test_lanes_share),
+		T(test_room),
 	};
 
 	log_open("test", LOG_ERROR);
