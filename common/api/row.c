@@ -40,7 +40,8 @@ static struct span summary_of(const struct store_row *r, unsigned i)
 
 static bool fits(const struct store_row *r)
 {
-	if (r->n_keywords > ROW_MAX_KEYWORDS || r->map.n > ROW_MAX_MAP)
+	if (r->n_keywords > ROW_MAX_KEYWORDS || r->map.n > ROW_MAX_MAP ||
+	    r->content.n > ROW_MAX_CONTENT)
 		return false;
 	for (size_t i = 0; i < r->n_keywords; i++)
 		if (r->keywords[i].n > UINT8_MAX)
@@ -57,6 +58,7 @@ static size_t size_of(const struct store_row *r)
 	n += r->columns & COL_SIZE ? 8 : 0;
 	n += r->columns & COL_MAP ? 4 + r->map.n : 0;
 	n += r->columns & COL_IDS ? 24 : 0;
+	n += r->columns & COL_CONTENT ? 4 + r->content.n : 0;
 	if (r->columns & COL_KEYWORDS) {
 		n++;
 		for (size_t i = 0; i < r->n_keywords; i++)
@@ -95,6 +97,8 @@ static void write_columns(char **at, const struct store_row *r)
 		put(at, r->mid, 8);
 		put(at, r->thread, 8);
 	}
+	if (r->columns & COL_CONTENT)
+		put_span(at, r->content, 4);
 }
 
 enum err row_write(struct buf *out, const struct store_row *r)
@@ -200,6 +204,8 @@ static void read_columns(struct cursor *c, struct store_row *r, struct arena *a)
 		r->mid = get(c, 8);
 		r->thread = get(c, 8);
 	}
+	if (r->columns & COL_CONTENT)
+		r->content = get_span(c, 4);
 }
 
 enum err row_read(struct span *in, struct store_row *out, struct arena *a)

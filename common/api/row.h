@@ -12,7 +12,7 @@
  *	modseq u64 | date i64 (ms) | size u64 | map u32 n + bytes |
  *	keywords u8 count, each u8 n + bytes | summary: six u16 n + bytes fields
  *	(subject, from name, from address, to, message-id, preview) and i64 sent ms |
- *	ids: u64 iid, u64 mid, u64 thread
+ *	ids: u64 iid, u64 mid, u64 thread | content: u32 n + the message's first n bytes
  *
  * Reading trusts nothing: a record that lies about a length ends the stream with
  * INVALID.
@@ -33,9 +33,11 @@ struct store_row {
 	const struct span *keywords;
 	size_t n_keywords;
 	struct span subject, from_name, from_addr, to, message_id, preview;
+	struct span content;		/* the message, or as much of it as came */
 };
 
 #define ROW_MAX_KEYWORDS 128
+#define ROW_MAX_CONTENT  (64u * 1024)
 
 enum err row_write(struct buf *out, const struct store_row *r) A_MUST_USE;	/* LIMIT */
 /* The record at the front of *in, which is moved behind it.  Spans point into

@@ -127,6 +127,11 @@ struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read
 enum store_column {
 	COL_FLAGS = 1, COL_MODSEQ = 2, COL_DATE = 4, COL_SIZE = 8, COL_MAP = 16,
 	COL_KEYWORDS = 32, COL_SUMMARY = 64, COL_IDS = 128,
+	/* The message itself, if it has at most ROW_MAX_CONTENT bytes; else the column
+	 * is absent and store_content() reads it. */
+	COL_CONTENT = 256,
+	/* Only asked for: the header comes as COL_CONTENT if nothing more does. */
+	COL_HEADER = 512,
 };
 
 struct store_fetch {

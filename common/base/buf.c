@@ -85,20 +85,28 @@ enum err buf_adds(struct buf *b, const char *s)
 enum err buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
+	size_t room;
 	enum err e;
 	int n;
 
+	/* Mostly there is room, and one pass is enough. */
+	room = b->mem ? b->cap - (size_t)(b->data - b->mem) - b->len : 0;
+	if (room > b->max - b->len + 1)
+		room = b->max - b->len + 1;
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, again);
 	va_end(again);
 	CHECK(n >= 0);
-	e = buf_reserve(b, (size_t)n);
-	if (e)
-		return e;
-	if (n > 0) {
+	if ((size_t)n >= room && n > 0) {
+		if (room)
+			b->data[b->len] = '\0';
+		e = buf_reserve(b, (size_t)n);
+		if (e)
+			return e;
 		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-		buf_grown(b, (size_t)n);
 	}
+	if (n > 0)
+		buf_grown(b, (size_t)n);
 	return ERR_OK;
 }
 

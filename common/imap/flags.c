@@ -76,11 +76,15 @@ enum err imap_write_flags(struct buf *out, unsigned system, const struct span *k
 	for (size_t i = 0; i < N_ELEMS(names) && !e; i++) {
 		if ((system & names[i].bit) == 0)
 			continue;
-		e = buf_addf(out, "%s%s", sep, names[i].name);
+		e = buf_adds(out, sep);
+		if (!e)
+			e = buf_adds(out, names[i].name);
 		sep = " ";
 	}
 	for (size_t i = 0; i < n_keywords && !e; i++) {
-		e = buf_addf(out, "%s%.*s", sep, (int)keywords[i].n, keywords[i].p);
+		e = buf_adds(out, sep);
+		if (!e)
+			e = buf_add(out, keywords[i].p, keywords[i].n);
 		sep = " ";
 	}
 	return e ? e : buf_addc(out, ')');

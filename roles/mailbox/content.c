@@ -283,6 +283,18 @@ static enum err expand(struct zpool *z, const void *p, size_t n, size_t raw, cha
 	return ERR_OK;
 }
 
+enum err content_expand(struct zpool *z, const void *p, size_t n, size_t raw, struct buf *out,
+			struct errbuf *eb)
+{
+	enum err e = buf_reserve(out, raw);
+
+	if (e == ERR_OK)
+		e = expand(z, p, n, raw, out->data + out->len, eb);
+	if (e == ERR_OK)
+		buf_grown(out, raw);
+	return e;
+}
+
 /* One whole chunk, in memory that the caller frees. */
 static enum err read_chunk(struct db *db, struct zpool *z, int64_t bid, uint64_t index,
 			   size_t raw, char **out, struct errbuf *eb)

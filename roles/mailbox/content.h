@@ -76,6 +76,9 @@ enum err content_collect(struct tx *tx, int max, bool *more, struct errbuf *eb) 
 
 /* ---- reading ------------------------------------------------------------------------- */
 
+/* The raw bytes of a stored chunk, n bytes at p, are `raw` many: append them to out. */
+enum err content_expand(struct zpool *z, const void *p, size_t n, size_t raw, struct buf *out,
+			struct errbuf *eb) A_MUST_USE;
 /* Append at most one chunk's bytes from offset on.  Past the end: nothing. */
 enum err content_read(struct db *db, struct zpool *z, int64_t bid, uint64_t size,
 		      uint64_t offset, uint64_t length, struct buf *out,

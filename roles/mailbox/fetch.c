@@ -20,6 +20,12 @@ DB_SQL(q_with_map,
        "SELECT " PLACED ", " ITEM ", c.mime_map FROM placement p"
        " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
        " LEFT JOIN content c ON c.bid = i.bid" WITHIN);
+/* Chunk 0 of a message's content, where that is at most ?6 bytes long. */
+DB_SQL(q_with_content,
+       "SELECT " PLACED ", " ITEM ", c.mime_map, k.data FROM placement p"
+       " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
+       " LEFT JOIN content c ON c.bid = i.bid"
+       " LEFT JOIN content_chunk k ON k.cid = (i.bid << 20) AND i.size <= ?6" WITHIN);
 DB_SQL(q_folder,
        "SELECT uidvalidity, uidnext, visible_uid, recent_uid, modseq, n_total, n_unread"
        " FROM folder WHERE mbx = ?1 AND fid = ?2");
@@ -76,7 +82,7 @@ static void read_row(struct db_row *r, const struct db_sql *q, const struct kwna
 	row->internal_ms = db_int(r, 5);
 	if (q != &q_placed)
 		read_item(r, row);
-	if (q == &q_with_map)
+	if (q == &q_with_map || q == &q_with_content)
 		row->map.p = db_blob(r, 17, &row->map.n);
 	kw.p = db_blob(r, 3, &kw.n);
 	if (kw.p && kw.n)
@@ -85,11 +91,43 @@ static void read_row(struct db_row *r, const struct db_sql *q, const struct kwna
 
 static const struct db_sql *choose(unsigned columns)
 {
+	if (columns & (COL_CONTENT | COL_HEADER))
+		return &q_with_content;
 	if (columns & COL_MAP)
 		return &q_with_map;
 	if (columns & (COL_SIZE | COL_SUMMARY | COL_IDS))
 		return &q_with_item;
 	return &q_placed;
+}
+
+/* How many of the row's first bytes are wanted; 0: none, or it cannot be told. */
+static size_t content_wanted(const struct store_row *row, unsigned columns)
+{
+	struct mime_view map;
+	struct mime_range header;
+
+	if ((columns & COL_CONTENT) && row->size <= ROW_MAX_CONTENT)
+		return (size_t)row->size;
+	if (!(columns & COL_HEADER) || mime_map_decode(row->map, &map, NULL) ||
+	    mime_map_part(&map, span_of("HEADER"), &header) || header.len > ROW_MAX_CONTENT)
+		return 0;
+	return (size_t)header.len;
+}
+
+/* What cannot be given here is left out: store.content has the story. */
+static void read_content(struct db_row *r, struct fetch_op *op, struct store_row *row)
+{
+	size_t raw = row->size < CONTENT_CHUNK ? (size_t)row->size : CONTENT_CHUNK;
+	size_t want = content_wanted(row, op->columns), n;
+	const void *p = db_blob(r, 18, &n);
+
+	row->columns &= ~(unsigned)(COL_CONTENT | COL_HEADER);
+	buf_clear(&op->raw);
+	if (want == 0 || p == NULL || want > raw ||
+	    content_expand(op->zpool, p, n, raw, &op->raw, NULL))
+		return;
+	row->content = (struct span){ op->raw.data, want };
+	row->columns |= COL_CONTENT;
 }
 
 /* ---- FETCH -------------------------------------------------------------------------- */
@@ -99,6 +137,17 @@ static bool page_over(const struct fetch_op *op, const struct slice *s)
 	return op->rows.len >= FETCH_PAGE || !slice_goes_on(s);
 }
 
+static struct db_row *start(struct db *db, const struct db_sql *q, const struct fetch_op *op,
+			    int64_t first, int64_t last)
+{
+	int64_t fid = (int64_t)op->fid, since = (int64_t)op->changed_since;
+	int64_t most = op->columns & COL_HEADER ? INT64_MAX : ROW_MAX_CONTENT;
+
+	if (q == &q_with_content)
+		return db_query(db, q, "iiiiii", op->who.mbx, fid, first, last, since, most);
+	return db_query(db, q, "iiiii", op->who.mbx, fid, first, last, since);
+}
+
 /* Rows of one range, until it ends or the page does. */
 static enum err fetch_range(struct db *db, struct fetch_op *op, const struct slice *s,
 			    const struct kwnames *names, struct arena *a, struct errbuf *eb)
@@ -106,8 +155,7 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 	const struct uid_range *u = &op->uids[op->at];
 	const struct db_sql *q = choose(op->columns);
 	int64_t from = op->after >= u->first ? (int64_t)op->after + 1 : u->first;
-	struct db_row *r = db_query(db, q, "iiiii", op->who.mbx, (int64_t)op->fid, from,
-				    (int64_t)u->last, (int64_t)op->changed_since);
+	struct db_row *r = start(db, q, op, from, u->last);
 	enum err e = ERR_OK, end;
 	bool over = false;
 
@@ -117,6 +165,8 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 		arena_reset(a);
 		read_row(r, q, names, a, &row);
 		row.columns = op->columns;
+		if (q == &q_with_content)
+			read_content(r, op, &row);
 		e = row_write(&op->rows, &row);
 		op->after = row.uid;
 		op->n_rows++;

@@ -61,6 +61,8 @@ struct fetch_op {
 	size_t at;			/* index into uids */
 	uint32_t after;			/* last uid done */
 	bool begun;
+	struct zpool *zpool;		/* for COL_CONTENT and COL_HEADER */
+	struct buf raw;			/* the content in hand */
 	/* results */
 	struct buf rows;		/* packed; the caller clears it between pages */
 	uint32_t n_rows;

@@ -272,6 +272,7 @@ static void fetch_fini(struct call *c)
 	struct fetch_op *op = c->op;
 
 	buf_fini(&op->rows);
+	buf_fini(&op->raw);
 	runs_fini(&op->gone);
 }
 
@@ -312,10 +313,12 @@ static void fetch_call(struct rpc_request *rq, const Store__FetchReq *in)
 	op = c->op;
 	op->who = call_who(c);
 	op->fid = in->fid;
-	op->columns = in->columns & 0xff;
+	op->columns = in->columns & 0x3ff;
+	op->zpool = c->st->zpool;
 	op->changed_since = in->changed_since;
 	op->vanished = in->vanished;
 	buf_init(&op->rows, FETCH_PAGE + (6u << 20));	/* a page and one more row */
+	buf_init(&op->raw, CONTENT_CHUNK);
 	c->fini = fetch_fini;
 	c->on_job = fetch_page;
 	if (pb_ranges(c, in->uids, in->n_uids, &op->uids, &op->n_uids))

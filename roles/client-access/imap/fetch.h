@@ -14,6 +14,7 @@
 /* What is being done with the row in hand. */
 enum fetch_phase {
 	FETCH_NEXT,		/* take a row */
+	FETCH_MARK,		/* \Seen is being set, of it and of those behind it */
 	FETCH_OPEN,		/* say its items, then its sections */
 	FETCH_SECTION,		/* begin section r->section */
 	FETCH_CONTENT		/* bytes [pos, end) go to the sink */
@@ -35,9 +36,10 @@ struct fetch_run {
 	enum err err;			/* of the rows: the command ends with it */
 
 	struct row_queue rows;
+	struct row_walk marking;
 
 	enum fetch_phase phase;
-	const struct store_row *row;
+	struct store_row *row;
 	uint32_t seq;
 	unsigned flags;			/* of the row, as they are by now */
 	uint64_t modseq;
@@ -62,6 +64,13 @@ struct fetch_run {
 	enum err content_err;
 	struct buf part;
 };
+
+/* In a row's columns: we have set its \Seen. */
+#define ROW_MARKED (1u << 31)
+
+/* verb_fetch_mark.c: does the row in hand need its \Seen set before it is said? */
+bool fetch_must_mark(const struct fetch_run *r);
+void fetch_mark(struct imap_session *s);	/* r->content is the call */
 
 /* verb_fetch_body.c: FETCH_SECTION and FETCH_CONTENT. */
 enum next fetch_section(struct imap_session *s);

@@ -40,12 +40,10 @@ void out_flush(struct imap_session *s)
 		return;
 	s->io.send(s->io.ctx, s->out.data, s->out.len);
 	buf_clear(&s->out);
-	buf_release(&s->out);
 }
 
 bool out_full(struct imap_session *s)
 {
-	out_flush(s);
 	return s->io.is_full(s->io.ctx);
 }
 

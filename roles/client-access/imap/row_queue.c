@@ -51,6 +51,7 @@ static void copy_row(struct arena *a, struct store_row *to, const struct store_r
 	keep(a, &to->from_addr);
 	keep(a, &to->to);
 	keep(a, &to->message_id);
+	keep(a, &to->content);
 	to->preview = (struct span){ NULL, 0 };		/* no use for it here */
 	if (row->n_keywords == 0)
 		return;
@@ -73,7 +74,7 @@ void row_queue_add(struct row_queue *q, const struct store_row *rows, size_t n, 
 	q->last = &c->next;
 }
 
-const struct store_row *row_queue_next(struct row_queue *q, size_t *used)
+struct store_row *row_queue_next(struct row_queue *q, size_t *used)
 {
 	*used = 0;
 	while (q->first && q->at == q->first->n) {
@@ -86,4 +87,19 @@ const struct store_row *row_queue_next(struct row_queue *q, size_t *used)
 const struct store_row *row_queue_peek(const struct row_queue *q, size_t k)
 {
 	return q->first && k < q->first->n - q->at ? &q->first->rows[q->at + k] : NULL;
+}
+
+void row_walk_init(struct row_walk *w, const struct row_queue *q)
+{
+	w->chunk = q->first;
+	w->at = q->at;
+}
+
+struct store_row *row_walk_next(struct row_walk *w)
+{
+	while (w->chunk && w->at == w->chunk->n) {
+		w->chunk = w->chunk->next;
+		w->at = 0;
+	}
+	return w->chunk ? &w->chunk->rows[w->at++] : NULL;
 }

@@ -79,6 +79,7 @@ void imap_pump(struct imap_session *s)
 	if (s->broken && n != NEXT_DONE)
 		log_warn(&s->log, "imap-hangup why=too-much-output");
 	out_flush(s);
+	buf_release(&s->out);
 	if (n == NEXT_DONE || s->broken) {
 		s->io.hangup(s->io.ctx);	/* s is gone */
 		return;

@@ -1,9 +1,10 @@
 /*
  * FETCH and UID FETCH.
  *
- * Rows are asked for some hundred messages at a time and wait, copied, until the
- * output has room; message content is asked for in slices of 256 KiB, each only
- * when the client has taken what came before.  So a slow client holds a window
+ * Rows are asked for some thousand messages at a time and wait, copied, until the
+ * output has room.  They bring the content of small messages along; that of others
+ * is asked for in slices of 256 KiB, each only when the client has taken what came
+ * before.  So a slow client holds a window
  * of rows and one slice here, and nothing in the store.
  */
 #include "roles/client-access/imap/fetch.h"
@@ -12,8 +13,7 @@
 #include <stdlib.h>
 
 #define RANGES_AT_ONCE 500
-#define ROWS_AT_ONCE   1000
-#define MAPS_AT_ONCE   250	/* rows with a map are larger */
+#define ROWS_AT_ONCE   5000
 
 static imap_work_fn fetch_work;
 
@@ -65,8 +65,7 @@ static bool ask_rows(struct imap_session *s)
 	};
 
 	f.uids.r = ranges;
-	f.uids.n = view_cut(s, &r->todo, ranges, RANGES_AT_ONCE,
-			    r->columns & COL_MAP ? MAPS_AT_ONCE : ROWS_AT_ONCE);
+	f.uids.n = view_cut(s, &r->todo, ranges, RANGES_AT_ONCE, ROWS_AT_ONCE);
 	if (f.uids.n > 0)
 		s->call = store_fetch(&s->at, &f, on_rows, rows_done, s);
 	free(ranges);
@@ -199,9 +198,22 @@ static enum next row_next(struct imap_session *s)
 	if (r->seq == 0)
 		return NEXT_MORE;
 	ahead_forget(&r->ahead, r->row->uid);
+	r->phase = FETCH_MARK;
+	if (fetch_must_mark(r))
+		fetch_mark(s);
+	return NEXT_MORE;
+}
+
+static enum next row_begin(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	if (r->content)
+		return NEXT_WAIT;
 	r->flags = r->row->flags;
 	r->modseq = r->row->modseq;
-	r->marked = r->said = r->any = r->has_map = r->literal_open = false;
+	r->marked = r->row->columns & ROW_MARKED;
+	r->said = r->any = r->has_map = r->literal_open = false;
 	buf_clear(&r->head);
 	r->phase = FETCH_OPEN;
 	return NEXT_MORE;
@@ -216,6 +228,9 @@ static enum next fetch_work(struct imap_session *s)
 		switch (r->phase) {
 		case FETCH_NEXT:
 			n = row_next(s);
+			break;
+		case FETCH_MARK:
+			n = row_begin(s);
 			break;
 		case FETCH_OPEN:
 			n = row_open(s);
@@ -233,10 +248,30 @@ static enum next fetch_work(struct imap_session *s)
 
 /* ---- the command -------------------------------------------------------------------- */
 
+/* Does answering need more of the message than its header?  The later pieces of a
+ * message that is read in pieces are better asked for by themselves. */
+static unsigned content_columns(const struct imap_fetch *f)
+{
+	unsigned c = 0;
+
+	for (size_t i = 0; i < f->n_sections; i++) {
+		const struct imap_section *sec = &f->sections[i];
+		bool header = sec->n_part == 0 && (sec->text == IMAP_TEXT_HEADER ||
+						   sec->text == IMAP_TEXT_HEADER_FIELDS ||
+						   sec->text == IMAP_TEXT_HEADER_FIELDS_NOT);
+
+		if (header)
+			c |= COL_HEADER;
+		else if (!sec->partial || sec->offset == 0)
+			c |= COL_CONTENT;
+	}
+	return c;
+}
+
 static unsigned columns(const struct fetch_run *r)
 {
 	const struct imap_fetch *f = &r->f;
-	unsigned c = 0;
+	unsigned c = content_columns(f);
 
 	if ((f->items & (IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ)) || r->marks_seen)
 		c |= COL_FLAGS | COL_KEYWORDS | COL_MODSEQ;

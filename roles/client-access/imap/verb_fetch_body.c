@@ -181,6 +181,8 @@ static bool first_bytes(const struct fetch_run *r, const struct store_row *row, 
 		return false;
 	if (fetch_range(sec, &view, row->size, pos, &len) || len == 0 || len > AHEAD_MAX)
 		return false;
+	if (*pos + len <= row->content.n)
+		return false;		/* it came with the row */
 	*n = (size_t)len;
 	return *pos / FETCH_SLICE == (*pos + len - 1) / FETCH_SLICE;	/* one slice */
 }
@@ -246,12 +248,10 @@ static void open_literal(struct imap_session *s, uint64_t n)
 	r->literal_open = true;
 }
 
-static enum next slice_done(struct imap_session *s)
+static enum next take(struct imap_session *s, struct span got)
 {
 	struct fetch_run *r = s->run;
-	struct span got = { r->slice.data, r->slice.len };
 
-	r->asked = 0;
 	if (!r->content_err && (r->pos + got.n > r->end || (got.n == 0 && r->pos < r->end)))
 		r->content_err = ERR_CORRUPT;
 	if (r->content_err)
@@ -272,8 +272,23 @@ static enum next slice_done(struct imap_session *s)
 		break;
 	}
 	r->pos += got.n;
-	buf_clear(&r->slice);
 	return NEXT_MORE;
+}
+
+static enum next slice_done(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+	enum next n = take(s, (struct span){ r->slice.data, r->slice.len });
+
+	r->asked = 0;
+	buf_clear(&r->slice);
+	return n;
+}
+
+/* Did the row bring these bytes along? */
+static bool in_hand(const struct fetch_run *r)
+{
+	return (r->row->columns & COL_CONTENT) && r->end <= r->row->content.n;
 }
 
 static enum next fields_done(struct imap_session *s)
@@ -361,5 +376,8 @@ enum next fetch_content(struct imap_session *s)
 		return all_read(s);
 	if (out_full(s))
 		return NEXT_WAIT;
+	if (in_hand(r))
+		return take(s, (struct span){ r->row->content.p + r->pos,
+					      (size_t)(r->end - r->pos) });
 	return ask(s);
 }

@@ -46,6 +46,55 @@ static void test_a_letter_goes_in_and_comes_out(void **state)
 	free(text);
 }
 
+/* Small content comes with its row, of larger at most the header. */
+static void test_content_in_rows(void **state)
+{
+	static const struct {
+		size_t body;
+		unsigned columns;
+		bool whole, header;
+	} cases[] = {
+		{ 3000, COL_CONTENT, true, false },
+		{ 3000, COL_HEADER, false, true },
+		{ 3000, COL_CONTENT | COL_HEADER, true, false },
+		{ 3000, COL_SIZE, false, false },
+		{ 70000, COL_CONTENT, false, false },
+		{ 70000, COL_CONTENT | COL_HEADER, false, true },
+		{ 400000, COL_HEADER | COL_MAP, false, true },
+	};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		struct deliver_to to = { .mbx = rig->mbx };
+		char *text = rig_letter("parts", "c@x", NULL, cases[i].body);
+		size_t want = cases[i].whole ? strlen(text) :
+			      cases[i].header ? (size_t)(strstr(text, "\r\n\r\n") + 4 - text) : 0;
+		struct uid_range one;
+		struct fetch_op f = { .who = rig_who(rig), .fid = (uint64_t)rig->inbox,
+				      .uids = &one, .n_uids = 1, .columns = cases[i].columns,
+				      .zpool = rig->z };
+		struct arena a = { 0 };
+		struct store_row row;
+		struct span in;
+
+		OK(rig_deliver(rig, text, 0, &to, 1));
+		one = (struct uid_range){ (uint32_t)to.uid, (uint32_t)to.uid };
+		buf_init(&f.rows, 1 << 20);
+		buf_init(&f.raw, CONTENT_CHUNK);
+		OK(message_fetch(rig->r, &f, &rig->eb));
+		in = (struct span){ f.rows.data, f.rows.len };
+		OK(row_read(&in, &row, &a));
+		assert_int_equal(row.content.n, want);
+		assert_int_equal(!!(row.columns & COL_CONTENT), want > 0);
+		if (want)
+			assert_memory_equal(row.content.p, text, want);
+		arena_fini(&a);
+		buf_fini(&f.rows);
+		buf_fini(&f.raw);
+		free(text);
+	}
+}
+
 static void test_partial_reads(void **state)
 {
 	static const struct {
@@ -119,6 +168,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_up, rig_down_checked)
 	const struct CMUnitTest tests[] = {
 		T(test_a_letter_goes_in_and_comes_out),
+		T(test_content_in_rows),
 		T(test_partial_reads),
 		T(test_flags_copy_move_expunge),
 	};

@@ -63,7 +63,7 @@ static struct {
 	struct list calls, watches;
 	const char *fail;
 	enum err fail_with;
-	bool no_maps, away, up;
+	bool no_maps, content_in_rows, away, up;
 	struct api_call *running;
 	char *gone_subscribed;
 } st;
@@ -267,6 +267,11 @@ void fake_fail(const char *call, enum err e)
 void fake_no_maps(bool on)
 {
 	st.no_maps = on;
+}
+
+void fake_content_in_rows(bool on)
+{
+	st.content_in_rows = on;
 }
 
 void fake_away(bool on)
@@ -592,6 +597,15 @@ static void give_row(struct api_call *c, const struct msg *m, unsigned columns)
 	make_map(m, &blob, &row, &a);
 	if ((columns & COL_MAP) && !st.no_maps)
 		row.map = (struct span){ blob.data, blob.len };
+	row.columns &= ~(unsigned)(COL_CONTENT | COL_HEADER);
+	if ((columns & (COL_CONTENT | COL_HEADER)) && st.content_in_rows) {
+		const char *body = strstr(m->content, "\r\n\r\n");
+
+		row.content = span_of(m->content);
+		if (!(columns & COL_CONTENT) && body)
+			row.content.n = (size_t)(body + 4 - m->content);
+		row.columns |= COL_CONTENT;
+	}
 	((store_rows_cb *)c->rows)(c->ctx, &row, 1, 40);
 	buf_fini(&blob);
 	arena_fini(&a);

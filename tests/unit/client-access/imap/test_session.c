@@ -332,7 +332,7 @@ static void begin(struct rig *r, char state)
 }
 
 /* The answer depends on nothing but the bytes: not on how the network cut them,
- * not on how slowly the client reads. */
+ * not on how slowly the client reads, not on how the store gives content. */
 static void test_cases_at_every_split(void **state)
 {
 	(void)state;
@@ -344,6 +344,7 @@ static void test_cases_at_every_split(void **state)
 
 			begin(&r, cases[i].first);
 			r.window = cut % 3 == 1 ? 10 : 0;
+			fake_content_in_rows(cut % 2);
 			rig_feed(&r, cases[i].in, cut);
 			rig_feed(&r, cases[i].in + cut, len - cut);
 			if (strcmp(r.out.data, cases[i].out) != 0)
@@ -594,6 +595,35 @@ static void test_store_says_no(void **state)
 	}
 }
 
+/* All that came with their rows are marked by one call, and none that did not. */
+static void test_seen_is_set_together(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, true);
+	select_inbox(&r);
+	fake_content_in_rows(true);
+	fake_set_flags("INBOX", 1, 0);
+	fake_set_flags("INBOX", 2, FLAG_SEEN);
+	fake_set_flags("INBOX", 3, 0);
+	rig_say(&r, "a NOOP\r\n");
+	buf_clear(&r.out);
+	rig_say(&r, "b FETCH 1:3 BODY[]<0.1>\r\n");
+	expect(&r, "* 1 FETCH (BODY[]<0> {1}\r\nF FLAGS (\\Seen))\r\n* 2 FETCH (BODY[]<0> {1}\r\nF)\r\n"
+		   "* 3 FETCH (BODY[]<0> {1}\r\nF FLAGS (\\Seen junk))\r\nb OK Done.\r\n");
+	rig_say(&r, "c NOOP\r\n");
+	expect(&r, "c OK Done.\r\n");
+	/* Who may only read is answered all the same. */
+	fake_set_flags("INBOX", 1, 0);
+	rig_say(&r, "d NOOP\r\n");
+	buf_clear(&r.out);
+	fake_fail("flags", ERR_DENIED);
+	rig_say(&r, "e FETCH 1 BODY[]<0.1>\r\n");
+	expect(&r, "* 1 FETCH (BODY[]<0> {1}\r\nF)\r\ne OK Done.\r\n");
+	rig_down(&r);
+}
+
 /* Inside a literal nothing can be said any more. */
 static void test_content_fails_in_the_middle(void **state)
 {
@@ -731,6 +761,7 @@ int main(void)
 		cmocka_unit_test(test_folder_that_goes_away),
 		cmocka_unit_test(test_expunged_message_is_not_fetched),
 		cmocka_unit_test(test_store_says_no),
+		cmocka_unit_test(test_seen_is_set_together),
 		cmocka_unit_test(test_content_fails_in_the_middle),
 		cmocka_unit_test(test_store_is_away),
 		cmocka_unit_test(test_rows_without_map),
