@@ -23,7 +23,9 @@ DB_SQL(q_hop_exists, "SELECT id FROM hop WHERE id = ?1");
 DB_SQL(q_hop_suspend, "UPDATE hop SET suspended = ?2 WHERE id = ?1");
 DB_SQL(q_hop_now, "UPDATE hop SET gate = 0 WHERE id = ?1");
 DB_SQL(q_hop_rcpts_now, "UPDATE rcpt SET due = ?2 WHERE hop = ?1 AND due < 9223372036854775807");
-DB_SQL(q_hop_rcpts_move, "UPDATE rcpt SET hop = ?2, due = ?3, target = NULL WHERE hop = ?1");
+DB_SQL(q_hop_rows, "SELECT DISTINCT row FROM rcpt WHERE hop = ?1 AND row > ?2 ORDER BY row LIMIT 1000");
+DB_SQL(q_hop_row_move, "UPDATE rcpt SET hop = ?3, due = ?4, target = NULL WHERE row = ?1 AND hop = ?2"
+		       " AND due < 9223372036854775807");
 DB_SQL(q_row_exists, "SELECT flags FROM message WHERE row = ?1");
 DB_SQL(q_row_flags, "UPDATE message SET flags = ?2 WHERE row = ?1");
 DB_SQL(q_row_due, "UPDATE rcpt SET due = ?2 WHERE row = ?1");
@@ -95,6 +97,27 @@ static enum err hop_now(struct queue_db *qd, struct queue_req *r, int64_t hop)
 	return e ? e : queue_hop_settle(qd, hop, &r->eb);
 }
 
+/* All that waits for hop, but what is out: that comes back by itself. */
+static enum err resubmit(struct queue_db *qd, struct queue_req *r, int64_t hop, int64_t to)
+{
+	int64_t rows[1000], after = 0;
+	size_t n;
+	enum err e;
+
+	do {
+		struct db_row *q = db_query(qd->db, &q_hop_rows, "ii", hop, after);
+
+		for (n = 0; n < N_ELEMS(rows) && db_next(q); n++)
+			after = rows[n] = db_int(q, 0);
+		e = db_end(&q, &r->eb);
+		for (size_t i = 0; !e && i < n; i++)
+			if (!queue_is_out(qd, rows[i], hop))
+				e = db_run(qd->db, &q_hop_row_move, &r->eb, "iiii", rows[i], hop, to,
+					   r->now_ms);
+	} while (!e && n == N_ELEMS(rows));
+	return e;
+}
+
 static enum err order_hop(struct queue_db *qd, struct queue_req *r)
 {
 	int64_t hop = r->hop_id, to;
@@ -113,7 +136,7 @@ static enum err order_hop(struct queue_db *qd, struct queue_req *r)
 	case QUEUE_ORDER_RESUBMIT:
 		e = queue_hop_get(qd, HOP_SUBMIT, "", &to, &r->eb);
 		if (!e && to != hop)
-			e = db_run(qd->db, &q_hop_rcpts_move, &r->eb, "iii", hop, to, r->now_ms);
+			e = resubmit(qd, r, hop, to);
 		if (!e)
 			e = queue_hop_settle(qd, to, &r->eb);
 		return e ? e : queue_hop_settle(qd, hop, &r->eb);

@@ -7,6 +7,7 @@
 #include "common/relay/give.h"
 #include "common/relay/outbound.h"
 #include "common/relay/report.h"
+#include "common/relay/reroute.h"
 #include "common/relay/retry.h"
 #include "common/relay/low.h"
 #include "common/relay/rounds.h"
@@ -44,6 +45,7 @@ struct hub {
 	struct front *submission, *internal;
 	struct route route;
 	bool route_stale;
+	struct reroute reroute;
 	struct rcptcache *cache;
 	struct retry_conf retry;
 	struct metric_set *metrics;

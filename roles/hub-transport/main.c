@@ -68,7 +68,7 @@ static void on_change(void *ctx, const struct object *o)
 {
 	struct hub *h = ctx;
 
-	(void)o;
+	reroute_note(&h->reroute, o, clock_mono_ms());
 	h->route_stale = true;
 	rcptcache_clear(h->cache);
 }
@@ -136,6 +136,7 @@ static void on_tick(uv_timer_t *t)
 	outbound_tick(h->outbound, mono);
 	edges_tick(h);
 	rounds_tick(h->rounds, mono);
+	reroute_tick(&h->reroute, h->relay.queue, mono);
 	queue_get_stats(h->relay.queue, &s);
 	metric_set(h->metrics, HUB_QUEUE_MESSAGES, (int64_t)s.messages);
 	metric_set(h->metrics, HUB_QUEUE_BYTES, (int64_t)s.bytes);

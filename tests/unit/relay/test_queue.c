@@ -717,6 +717,11 @@ static void test_administration(void **state)
 	assert_int_equal(order(r, QUEUE_ORDER_RESUME, 0, row), ERR_OK);
 	assert_string_equal(due(r, NOW), "domain/a.example");
 
+	take(r, HOP_DOMAIN, NOW);	/* what is out stays */
+	assert_int_equal(order(r, QUEUE_ORDER_RESUBMIT, hop, 0), ERR_OK);
+	queue_release(r->q, r->items[0]);
+	r->n_items = 0;
+	assert_string_equal(due(r, NOW), "domain/a.example");
 	assert_int_equal(order(r, QUEUE_ORDER_RESUBMIT, hop, 0), ERR_OK);
 	assert_string_equal(due(r, NOW), "submission/");
 	assert_int_equal(order(r, QUEUE_ORDER_REMOVE, 0, row), ERR_OK);
