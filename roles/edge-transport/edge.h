@@ -7,6 +7,7 @@
 #include "common/relay/low.h"
 #include "common/relay/outbound.h"
 #include "common/relay/report.h"
+#include "common/relay/reroute.h"
 #include "common/relay/retry.h"
 #include "common/relay/rounds.h"
 #include "common/relay/route.h"
@@ -45,6 +46,7 @@ struct edge {
 	struct known *known;
 	struct route route;
 	bool route_stale;
+	struct reroute reroute;
 	struct retry_conf retry;
 	struct metric_set *metrics;
 	uv_timer_t *tick;

@@ -84,7 +84,7 @@ static void on_change(void *ctx, const struct object *o)
 {
 	struct edge *e = ctx;
 
-	(void)o;
+	reroute_note(&e->reroute, o, clock_mono_ms());
 	e->route_stale = true;
 	known_clear(e->known);
 }
@@ -153,6 +153,7 @@ static void on_tick(uv_timer_t *t)
 	track_tick(e->relay.track, wall);
 	outbound_tick(e->outbound, mono);
 	rounds_tick(e->rounds, mono);
+	reroute_tick(&e->reroute, e->relay.queue, mono);
 	tell_metrics(e);
 	check_drained(r);
 }
