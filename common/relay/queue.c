@@ -112,8 +112,10 @@ static void item_back(struct queue *q, struct queue_req *r)
 static bool answer_finish(struct queue *q, struct queue_req *r)
 {
 	if (r->e && !q->closing) {
-		log_error(NULL, "queue result not written err=%s detail=%s", err_text(r->e),
-			  r->eb.text);
+		/* One line for all that wait: a full disk should not fill with this. */
+		if (list_empty(&q->redo))
+			log_error(NULL, "queue results not written err=%s detail=%s",
+				  err_text(r->e), r->eb.text);
 		list_init(&r->node);
 		list_add_tail(&q->redo, &r->node);
 		return true;

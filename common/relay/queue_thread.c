@@ -113,7 +113,10 @@ static void run_group(struct queue_thread *t, struct list *group)
 		struct queue_req *r = CONTAINER_OF(n, struct queue_req, node);
 
 		if (ops[r->kind].writes) {
-			r->e = e ? e : r->e;
+			if (e) {
+				r->e = e;
+				r->eb = eb;
+			}
 			if (r->e)
 				queue_undone(t->qd, r);
 			else

@@ -264,7 +264,11 @@ hubs() {
 	done
 	loaded
 	until_true 20 both || fail "not both hubs are back"
-	settle "two hubs, $k kills, $(metric bourse_edge_queued_total) by way of the edge's queue"
+	# Counted where nothing was killed: letters that a hub had placed, or taken, and
+	# whose answer was lost with it.
+	repeats=$(metric bourse_store_repeats_total)
+	[ "$repeats" -gt 0 ] || fail "no kill fell between commit and answer"
+	settle "two hubs, $k kills, $repeats letters committed whose answer was lost"
 }
 
 # ---- which --------------------------------------------------------------------------
