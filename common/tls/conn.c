@@ -624,8 +624,12 @@ static void learn_local(struct conn *c)
 
 	if (uv_tcp_getsockname(&c->tcp, (struct sockaddr *)&ss, &len) == 0)
 		addr_from_sockaddr((struct sockaddr *)&ss, &c->local);
-	uv_tcp_nodelay(&c->tcp, 1);
-	uv_tcp_keepalive(&c->tcp, 1, KEEPALIVE_S);
+}
+
+void conn_tune(uv_tcp_t *tcp)
+{
+	uv_tcp_nodelay(tcp, 1);
+	uv_tcp_keepalive(tcp, 1, KEEPALIVE_S);
 }
 
 void conn_accepted(struct conn *c, struct tls_ctx *tls, struct conn_limits *limits,
@@ -665,6 +669,7 @@ static void on_connected(uv_connect_t *req, int status)
 		return;
 	}
 	learn_local(c);
+	conn_tune(&c->tcp);
 	if (c->engine) {
 		c->state = ST_HANDSHAKE;	/* the time-out goes on */
 		c->shake_begins = true;

@@ -28,6 +28,8 @@ void net_release(struct net *n);
 struct conn *conn_new(struct net *n);
 void conn_accepted(struct conn *c, struct tls_ctx *tls, struct conn_limits *limits,
 		   const struct addr *source);
+/* Options of every connection; a listener's are inherited by what it accepts. */
+void conn_tune(uv_tcp_t *tcp);
 uv_stream_t *conn_stream(struct conn *c);
 void conn_turn(struct conn *c);		/* from the net: do what is to be done */
 struct net *conn_net(struct conn *c);

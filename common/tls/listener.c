@@ -188,9 +188,11 @@ static enum err port_open(struct port *p, const char *where, struct errbuf *eb)
 		addr_to_sockaddr(&a, &ss);
 		r = uv_tcp_bind(&p->tcp, (struct sockaddr *)&ss, 0);
 	}
-	if (r == 0)
+	if (r == 0) {
+		conn_tune(&p->tcp);	/* what is accepted inherits it: five calls less */
 		r = uv_listen((uv_stream_t *)&p->tcp, conf->backlog ? conf->backlog : BACKLOG,
 			      on_connection);
+	}
 	return r ? listen_error(eb, r, where) : ERR_OK;
 }
 
