@@ -27,8 +27,8 @@ void process_settle(void)
 	/* An arena per thread is memory that nobody else can use: one for the loop
 	 * and one for the workers do.  What was freed goes back to the system. */
 	mallopt(M_ARENA_MAX, 2);
-	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-	mallopt(M_TOP_PAD, 64 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+	mallopt(M_TOP_PAD, 256 * 1024);
 	mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
 }
 
