@@ -1,10 +1,10 @@
-# Usage: make [all|deps|run|stop|check|lint|soak|bench|fuzz|install|clean] [SAN=1] [CC=clang]
+# Usage: make [all|deps|run|stop|check|lint|tsan|soak|bench|fuzz|install|clean] [SAN=1] [CC=clang]
 #
 # Everything is built below $(BUILD).  SAN=1 builds with ASan and UBSan into a
-# folder of its own.  `make help` lists the targets.
+# folder of its own, SAN=thread with TSan.  `make help` lists the targets.
 CC       ?= gcc
 SAN      ?=
-BUILD    ?= build$(if $(SAN),-san)
+BUILD    ?= build$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))
 PREFIX   ?= /usr
 DESTDIR  ?=
 VERSION  := 0.1.0
@@ -15,7 +15,8 @@ WARN      = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 CFLAGS   ?= -g -O2
 HARDEN    = -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 # The sanitizers hide ranges from the compiler, which then guesses at truncation.
-SANFLAGS  = $(if $(SAN),-Wno-format-truncation -fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
+SANITIZE  = $(if $(filter thread,$(SAN)),thread,address$(comma)undefined)
+SANFLAGS  = $(if $(SAN),-Wno-format-truncation -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	    -fno-omit-frame-pointer -O1)
 PKGS      = libuv libzmq libprotobuf-c sqlite3 openssl libsodium libzstd libgsasl \
 	    libcares libidn2 icu-uc icu-i18n libseccomp libsystemd readline
@@ -55,6 +56,7 @@ help:
 	@echo 'make run, stop     start and stop a demo organisation in ./run'
 	@echo 'make check         every test (units, sanitizers, system, kill, clients)'
 	@echo 'make lint          clang, clang-tidy, cppcheck, layers'
+	@echo 'make tsan          the unit tests that use threads, under TSan'
 	@echo 'make soak, fuzz    the long tests;  make bench: figures beside Postfix and Dovecot'
 	@echo 'make install       DESTDIR= PREFIX=$(PREFIX)'
 

@@ -39,6 +39,19 @@ unit: $(TEST_BIN)
 		$$t 2>$$t.log >$$t.out || { cat $$t.out $$t.log; echo "FAILED $$t"; exit 1; }; \
 	done; echo "unit: $(words $(TEST_BIN)) programs passed"
 
+# make tsan: the unit tests behind which threads run: the worker pool, the inbox, the
+# writer and the readers of a mailbox store, the thread of a mail queue.
+TSAN_TESTS = $(filter tests/unit/mailbox/% $(addprefix tests/unit/,svc/test_work.c svc/test_svc.c \
+	     auth/test_login.c db/test_db.c db/test_vfs.c relay/test_queue.c relay/test_rounds.c \
+	     relay/test_report.c relay/test_track.c),$(TESTS))
+tsan:
+	@$(MAKE) -s SAN=thread BUILD=$(BUILD)-tsan tsan-run
+tsan-run: $(TSAN_TESTS:%.c=$(BUILD)/%)
+	@for t in $^; do \
+		TSAN_OPTIONS="suppressions=tests/lint/tsan.supp" \
+			$$t 2>$$t.log >$$t.out || { cat $$t.out $$t.log; echo "FAILED $$t"; exit 1; }; \
+	done; echo "result: $(words $(TSAN_TESTS)) programs passed under TSan"
+
 # ---- lint -------------------------------------------------------------------
 lint: lint-layers lint-clang lint-tidy lint-cppcheck
 lint-layers:
@@ -113,7 +126,7 @@ install: all
 	$(BUILD)/bourse completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bourse
 
 clean:
-	rm -rf build build-san build-clang
+	rm -rf build build-san build-tsan build-clang
 
-.PHONY: deps deps-test deps-bench run stop check soak bench unit lint lint-layers lint-clang \
+.PHONY: deps deps-test deps-bench run stop check soak bench unit tsan tsan-run lint lint-layers lint-clang \
 	lint-tidy lint-cppcheck fuzz fuzz-build install clean
