@@ -448,3 +448,8 @@ bool smtp_client_is_tls(const struct smtp_client *c)
 {
 	return c->tls;
 }
+
+bool smtp_client_offers_dsn(const struct smtp_client *c)
+{
+	return (c->ext & SMTP_EXT_DSN) != 0;
+}

@@ -101,4 +101,7 @@ void smtp_client_tick(struct smtp_client *c, int64_t now_ms);
 void smtp_client_hangup(struct smtp_client *c, const char *why);	/* the peer is gone */
 
 bool smtp_client_is_tls(const struct smtp_client *c);
+/* After ready(): the peer offers DSN, so that it is the one to report success from
+ * here on (RFC 3461 section 5.2.2); else we say "relayed". */
+bool smtp_client_offers_dsn(const struct smtp_client *c);
 #endif

@@ -75,7 +75,8 @@ struct job *lane_next(struct lane *l)
 void lane_job_done(struct lane *l, struct job **jp, bool up)
 {
 	struct job *j = *jp;
-	const struct queue_result res = { .state = up ? QUEUE_HOP_UP : QUEUE_HOP_ASIS };
+	const struct queue_result res = { .state = up ? QUEUE_HOP_UP : QUEUE_HOP_ASIS,
+					  .error = j->why };
 
 	*jp = NULL;
 	for (size_t i = j->first; i < j->item->mail->n_rcpts; i++)

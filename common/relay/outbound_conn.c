@@ -58,7 +58,7 @@ static enum queue_verdict sent(struct out_conn *c, struct mail_rcpt *r, int64_t 
 	track_add(o->conf.track, now, "send", m, r, c->lane->hosts[c->host].name);
 	if (o->conf.on_sent)
 		o->conf.on_sent(o->conf.ctx);
-	if (!(r->notify & SMTP_NOTIFY_SUCCESS))
+	if (!(r->notify & SMTP_NOTIFY_SUCCESS) || smtp_client_offers_dsn(c->smtp))
 		return QUEUE_GONE;
 	mail_report(m, r, ACTION_RELAYED, "2.0.0", res->text, c->lane->hosts[c->host].name);
 	r->due_ms = now;
@@ -83,7 +83,7 @@ static enum queue_verdict verdict(struct out_conn *c, struct mail_rcpt *r,
 		return QUEUE_MOVE;
 	}
 	r->status = arena_str(&m->arena, res->enhanced);
-	r->diag = diag;
+	r->diag = c->job->why = diag;
 	r->remote = arena_str(&m->arena, host);
 	r->tries++;
 	r->due_ms = retry_message(o->conf.retry, r->tries, now);

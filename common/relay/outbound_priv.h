@@ -40,6 +40,7 @@ struct job {
 	struct queue_item *item;
 	size_t first;			/* recipients before it have their verdict */
 	enum queue_verdict *verdicts;
+	const char *why;		/* somebody has to wait; in the mail's arena, or NULL */
 };
 
 struct outbound {

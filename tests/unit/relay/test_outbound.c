@@ -28,9 +28,10 @@ struct rig {
 	struct retry_conf retry;
 	bool turn_away;			/* 554 at the greeting */
 	unsigned sessions, messages, rcpts, sent;
+	unsigned notify;		/* of recipients that are added */
 	int answers;
 	enum err e;
-	char text[2048];
+	char text[2048], error[256];	/* of queued(): the queues; the last one's error */
 	uv_timer_t guard;
 };
 
@@ -203,6 +204,8 @@ static void add(struct rig *r, enum hop_kind kind, const char *hop, const char *
 	snprintf(copy, sizeof(copy), "%s", rcpts);
 	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		mail_route(m, mail_add(m, w), kind, hop);
+	for (size_t i = 0; i < m->n_rcpts; i++)
+		m->rcpts[i].notify = r->notify;
 	queue_add(r->queue, m, clock_wall_ms(), done, r);
 	mail_unref(&m);
 	while (r->answers == answers)
@@ -216,11 +219,13 @@ static void listed(void *ctx, enum err e, const struct queue_line *l, size_t n)
 	size_t at = 0;
 
 	assert_int_equal(e, ERR_OK);
-	r->text[0] = '\0';
-	for (size_t i = 0; i < n; i++)
+	r->text[0] = r->error[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		snprintf(r->error, sizeof(r->error), "%s", l[i].error);
 		at += (size_t)snprintf(r->text + at, sizeof(r->text) - at, "%s%s=%u try%u",
 				       i ? " " : "", hop_kind_name(l[i].kind),
 				       (unsigned)l[i].recipients, l[i].tries);
+	}
 	r->answers++;
 }
 
@@ -268,6 +273,39 @@ static void test_each_recipient_has_its_result(void **state)
 	until(r, "domain=1 try0 report=1 try0");
 	assert_int_equal(r->messages, 1);
 	assert_int_equal(r->sent, 1);
+}
+
+/* The host is up, but somebody there has to wait: the queue says why. */
+static void test_queue_says_why_a_recipient_waits(void **state)
+{
+	struct rig *r = *state;
+
+	add(r, HOP_DOMAIN, "[127.0.0.1]", "temp@x.test");
+	until(r, "domain=1 try0");
+	while (!r->error[0])
+		queued(r);
+	assert_string_equal(r->error, "450 4.2.1 Come back later");
+}
+
+/* Who knows DSN reports success itself; for who does not, we say "relayed". */
+static void test_success_is_whose_to_report(void **state)
+{
+	struct rig *r = *state;
+
+	r->notify = SMTP_NOTIFY_SUCCESS;
+	add(r, HOP_DOMAIN, "[127.0.0.1]", "a@x.test b@x.test");
+	until(r, "");
+	assert_int_equal(r->sent, 2);
+	outbound_tick(r->out, clock_mono_ms() + 20000);
+	while (outbound_connections(r->out) > 0)
+		uv_run(&r->loop, UV_RUN_ONCE);
+	r->smtp.ext &= ~(unsigned)SMTP_EXT_DSN;
+	add(r, HOP_DOMAIN, "[127.0.0.1]", "a@x.test b@x.test");
+	until(r, "report=2 try0");
+	r->notify = SMTP_NOTIFY_FAILURE;
+	add(r, HOP_DOMAIN, "[127.0.0.1]", "c@x.test");
+	until(r, "report=2 try0");
+	assert_int_equal(r->sent, 5);
 }
 
 static void test_many_recipients_go_in_parts(void **state)
@@ -372,6 +410,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_sent_by_one_connection),
 		T(test_each_recipient_has_its_result),
+		T(test_queue_says_why_a_recipient_waits),
+		T(test_success_is_whose_to_report),
 		T(test_many_recipients_go_in_parts),
 		T(test_nobody_listens),
 		T(test_turned_away_waits),
