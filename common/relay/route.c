@@ -96,7 +96,8 @@ static void load_settings(struct route *r, struct replica *replica, const char *
 	r->expire_ms = object_number(o, OBJ_EXPIRE, r->expire_ms);
 	r->notice_ms = object_number(o, OBJ_DELAY_NOTICE, r->notice_ms);
 	r->retry_ms = object_number(o, OBJ_RETRY, 0);
-	if (object_text(o, OBJ_POSTMASTER))
+	r->postmaster_set = object_text(o, OBJ_POSTMASTER) != NULL;
+	if (r->postmaster_set)
 		r->postmaster = object_text(o, OBJ_POSTMASTER);
 	ranges = texts(&r->arena, o, OBJ_TRUSTED_RANGE);
 	while (ranges[n])
@@ -274,6 +275,16 @@ void route_settings(const struct route *r, enum hop_kind kind, const char *name,
 
 	*port = c ? c->port : 0;
 	*require_tls = c && c->require_tls;
+}
+
+const char *route_postmaster(const struct route *r, const char *address)
+{
+	const size_t n = strlen("postmaster@");
+
+	if (!r->postmaster_set || strncasecmp(address, "postmaster@", n) != 0 ||
+	    strcasecmp(address, r->postmaster) == 0)
+		return NULL;
+	return r->postmaster;
 }
 
 bool route_is_trusted(const struct route *r, const struct addr *a)

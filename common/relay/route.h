@@ -38,7 +38,8 @@ struct route {
 	/* transport settings */
 	int64_t max_message, max_send, max_receive, expire_ms, notice_ms, retry_ms;
 	unsigned max_rcpts, max_hops;
-	const char *postmaster;
+	const char *postmaster;		/* the setting, else postmaster at the default domain */
+	bool postmaster_set;
 };
 
 /* at_edge: nothing goes out through an edge, we are one. */
@@ -58,5 +59,9 @@ void route_domain(const struct route *r, const char *domain, uint64_t size,
 /* The port (0: 25) and TLS rule of the connector that leads to this hop. */
 void route_settings(const struct route *r, enum hop_kind kind, const char *name, uint16_t *port,
 		    bool *require_tls);
+/* Who gets the mail for `postmaster` at an authoritative domain that has no such
+ * recipient (RFC 5321 section 4.5.1): the transport setting.  NULL: nobody, or the
+ * address is another. */
+const char *route_postmaster(const struct route *r, const char *address);
 bool route_is_trusted(const struct route *r, const struct addr *a);
 #endif

@@ -116,6 +116,19 @@ static enum recipient_kind kind_of(struct edge *e, const char *address)
 	return k;
 }
 
+/* Mail for the postmaster of any of our domains goes, at the hub, to the one that the
+ * organisation names. */
+static enum recipient_kind kind_or_postmaster(struct edge *e, const char *address)
+{
+	enum recipient_kind k = kind_of(e, address);
+	const char *postmaster = route_postmaster(edge_route(e), address);
+
+	if (k != RCPT_UNKNOWN || !postmaster)
+		return k;
+	k = kind_of(e, postmaster);
+	return k == RCPT_OUTSIDE ? RCPT_UNKNOWN : k;
+}
+
 static void unknown(struct visitor *v, struct smtp_server *s)
 {
 	struct edge *e = v->edge;
@@ -149,7 +162,7 @@ static void on_rcpt(void *ctx, struct smtp_server *s, const struct smtp_rcpt *in
 	/* Without a domain it is the postmaster: RFC 5321 section 4.5.1. */
 	if (in->to.domain[0] != '\0')
 		address = address_text(&v->mail->arena, &in->to);
-	switch (kind_of(v->edge, address)) {
+	switch (kind_or_postmaster(v->edge, address)) {
 	case RCPT_KNOWN:
 	case RCPT_RELAY:
 		add_recipient(v, address, in);

@@ -292,9 +292,18 @@ static void unknown(struct resolve *rs, const struct todo *t)
 {
 	/* From a contact's target on, the organisation itself is the sender's agent. */
 	bool relay = rs->relay || t->depth > 0;
+	const char *postmaster;
+	struct todo *c;
 
 	switch (replica_domain(rs->replica, domain_of(t->address))) {
 	case DOMAIN_AUTHORITATIVE:
+		postmaster = route_postmaster(rs->route, t->address);
+		if (postmaster) {
+			c = child(rs, t);
+			c->address = arena_str(&rs->arena, postmaster);
+			push(rs, c);
+			return;
+		}
 		fail(rs, t, "5.1.1", "RESOLVER.ADR.RecipNotFound; not found");
 		return;
 	case DOMAIN_INTERNAL_RELAY:

@@ -230,13 +230,22 @@ static const char *recipient(struct submit *u, const struct smtp_rcpt *in)
 	return address_text(&u->mail->arena, &in->to);
 }
 
+static enum err may_name(struct submit *u, const char *address)
+{
+	struct replica *replica = member_replica(u->hub->relay.member);
+	enum err e = resolve_rcpt(replica, address, true);
+	const char *postmaster = route_postmaster(hub_route(u->hub), address);
+
+	return e == ERR_NOTFOUND && postmaster ? resolve_rcpt(replica, postmaster, true) : e;
+}
+
 static void on_rcpt(void *ctx, struct smtp_server *s, const struct smtp_rcpt *in)
 {
 	struct submit *u = of(s, ctx);
 	const char *address = recipient(u, in);
 	struct mail_rcpt *r;
 
-	switch (resolve_rcpt(member_replica(u->hub->relay.member), address, true)) {
+	switch (may_name(u, address)) {
 	case ERR_OK:
 		break;
 	case ERR_NOTFOUND:

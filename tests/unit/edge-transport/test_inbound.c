@@ -104,6 +104,38 @@ static const struct {
 	{ "no recipient", START "DATA\r\n", "503 5.5.1 ", false, false },
 };
 
+/* RFC 5321 section 4.5.1: of every authoritative domain, once one is named. */
+static void test_postmaster(void **state)
+{
+	static const struct {
+		const char *set, *to, *want;
+	} list[] = {
+		{ NULL, "postmaster@example.test", "550 5.1.1 " },
+		{ "ann@example.test", "postmaster@example.test", "250 2.1.5 " },
+		{ "ann@example.test", "POSTMASTER@example.test", "250 2.1.5 " },
+		{ "ann@example.test", "postmaster2@example.test", "550 5.1.1 " },
+		{ "ann@example.test", "postmaster@elsewhere.test", "550 5.7.1 " },
+		{ "gone@example.test", "postmaster@example.test", "550 5.1.1 " },
+		{ "x@elsewhere.test", "postmaster@example.test", "550 5.1.1 " },
+		{ "later@example.test", "postmaster@example.test", "451 4.3.0 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(list); i++) {
+		char in[200], from[32];
+
+		world->edge.route.postmaster_set = list[i].set != NULL;
+		if (list[i].set)
+			world->edge.route.postmaster = list[i].set;
+		snprintf(in, sizeof(in), START "RCPT TO:<%s>\r\n", list[i].to);
+		snprintf(from, sizeof(from), "192.0.2.%zu", i + 1);	/* own budget of unknowns */
+		session_up(from);
+		if (!says(say(in), list[i].want))
+			fail_msg("%s, %s: got \"%s\"", list[i].set, list[i].to, fs.out.data);
+		session_down();
+	}
+}
+
 static void test_answers(void **state)
 {
 	(void)state;
@@ -294,6 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, world_up, world_down),
+		cmocka_unit_test_setup_teardown(test_postmaster, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_hot_recipients, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_harvest, world_up, world_down),
 		cmocka_unit_test_setup_teardown(test_rate, world_up, world_down),

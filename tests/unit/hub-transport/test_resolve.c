@@ -299,6 +299,41 @@ static void test_at_rcpt(void **state)
 	assert_int_equal(resolve_rcpt(&r->replica, "y@out.test", false), ERR_DENIED);
 }
 
+/* RFC 5321 section 4.5.1, for as many domains as there are. */
+static void test_postmaster(void **state)
+{
+	struct rig *r = *state;
+	struct replica *d = &r->replica;
+	static const struct {
+		const char *set, *to, *want;
+	} list[] = {
+		{ NULL, "postmaster@in.test", "postmaster@in.test!5.1.1" },
+		{ "ann@in.test", "PostMaster@in.test", "ann@in.test>db1" },
+		{ "ann@in.test", "postmaster@also.test ann@in.test", "ann@in.test>db1" },
+		{ "ann@in.test", "postmaster2@in.test", "postmaster2@in.test!5.1.1" },
+		{ "ann@in.test", "postmaster@relay.test", "postmaster@relay.test>relay.test" },
+		{ "ann@in.test", "postmaster@out.test", "postmaster@out.test!5.7.1" },
+		{ "con@in.test", "postmaster@in.test", "x@out.test>out.test" },
+		{ "gone@out.test", "postmaster@in.test", "gone@out.test>out.test" },
+		{ "nobody@in.test", "postmaster@in.test", "nobody@in.test!5.1.1" },
+		{ "postmaster@also.test", "postmaster@in.test", "postmaster@also.test!5.1.1" },
+	};
+	struct object *o = fake_add(d, CLASS_TRANSPORT, "transport", NULL);
+
+	fake_domain(d, "also.test", DOMAIN_AUTHORITATIVE);
+	for (size_t i = 0; i < N_ELEMS(list); i++) {
+		struct mail *m = letter(list[i].to, "x@out.test", 0, 1), *out;
+
+		if (list[i].set)
+			object_set_text(o, OBJ_POSTMASTER, list[i].set);
+		route_load(&r->route, d, "hub.test", false);
+		out = run(r, m, false, 10);
+		assert_string_equal(tell(r, out), list[i].want);
+		mail_unref(&out);
+		mail_unref(&m);
+	}
+}
+
 static void test_send_as(void **state)
 {
 	struct rig *r = *state;
@@ -413,6 +448,7 @@ int main(void)
 		T(test_success_is_reported_for_the_group),
 		T(test_directory_away_waits),
 		T(test_at_rcpt),
+		T(test_postmaster),
 		T(test_send_as),
 		T(test_connectors),
 		T(test_trusted_ranges),
