@@ -82,6 +82,18 @@ enum err buf_adds(struct buf *b, const char *s)
 	return buf_add(b, s, strlen(s));
 }
 
+enum err buf_addu(struct buf *b, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	return buf_add(b, digits + at, sizeof(digits) - at);
+}
+
 enum err buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;

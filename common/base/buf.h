@@ -13,6 +13,7 @@
 #include "common/base/err.h"
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char *data;		/* first byte; never NULL after buf_init() */
@@ -27,6 +28,7 @@ void buf_fini(struct buf *b);
 
 enum err buf_add(struct buf *b, const void *p, size_t n) A_MUST_USE;	/* LIMIT */
 enum err buf_addc(struct buf *b, char c) A_MUST_USE;
+enum err buf_addu(struct buf *b, uint64_t v) A_MUST_USE;	/* in decimal */
 enum err buf_adds(struct buf *b, const char *s) A_MUST_USE;
 enum err buf_addf(struct buf *b, const char *fmt, ...) A_PRINTF(2, 3) A_MUST_USE;
 enum err buf_addv(struct buf *b, const char *fmt, va_list ap) A_PRINTF(2, 0) A_MUST_USE;

@@ -2,13 +2,16 @@
 
 #include "common/imap/lex.h"
 #include "common/imap/utf7.h"
-#include <inttypes.h>
 
 #define MAX_QUOTED 1000
 
 enum err imap_write_literal_head(struct buf *out, uint64_t n)
 {
-	return buf_addf(out, "{%" PRIu64 "}\r\n", n);
+	enum err e = buf_addc(out, '{');
+
+	if (!e)
+		e = buf_addu(out, n);
+	return e ? e : buf_adds(out, "}\r\n");
 }
 
 static bool quotable(struct span s)

@@ -6,6 +6,8 @@
 #include "roles/mailbox/reader.h"
 #include <string.h>
 
+enum { LOOK_EVERY = 16 };	/* rows */
+
 #define PLACED "p.uid, p.flags, p.imap_deleted, p.kw, p.modseq, p.sort_date"
 #define ITEM   "i.rid, p.mid, i.size, i.thread_id, i.subject, i.from_name, i.from_addr, i.to_text," \
 	       " i.preview, i.date_sent, i.props"
@@ -25,6 +27,10 @@ DB_SQL(q_with_content,
        "SELECT " PLACED ", " ITEM ", c.mime_map, k.data FROM placement p"
        " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
        " LEFT JOIN content c ON c.bid = i.bid"
+       " LEFT JOIN content_chunk k ON k.cid = (i.bid << 20) AND i.size <= ?6" WITHIN);
+DB_SQL(q_with_body,
+       "SELECT " PLACED ", " ITEM ", NULL, k.data FROM placement p"
+       " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
        " LEFT JOIN content_chunk k ON k.cid = (i.bid << 20) AND i.size <= ?6" WITHIN);
 DB_SQL(q_folder,
        "SELECT uidvalidity, uidnext, visible_uid, recent_uid, modseq, n_total, n_unread"
@@ -91,6 +97,8 @@ static void read_row(struct db_row *r, const struct db_sql *q, const struct kwna
 
 static const struct db_sql *choose(unsigned columns)
 {
+	if ((columns & COL_CONTENT) && !(columns & (COL_HEADER | COL_MAP)))
+		return &q_with_body;
 	if (columns & (COL_CONTENT | COL_HEADER))
 		return &q_with_content;
 	if (columns & COL_MAP)
@@ -132,9 +140,15 @@ static void read_content(struct db_row *r, struct fetch_op *op, struct store_row
 
 /* ---- FETCH -------------------------------------------------------------------------- */
 
+/* Asking for the time costs as much as a row without content. */
 static bool page_over(const struct fetch_op *op, const struct slice *s)
 {
-	return op->rows.len >= FETCH_PAGE || !slice_goes_on(s);
+	return op->rows.len >= FETCH_PAGE || (op->n_rows % LOOK_EVERY == 0 && !slice_goes_on(s));
+}
+
+static bool has_content(const struct db_sql *q)
+{
+	return q == &q_with_content || q == &q_with_body;
 }
 
 static struct db_row *start(struct db *db, const struct db_sql *q, const struct fetch_op *op,
@@ -143,7 +157,7 @@ static struct db_row *start(struct db *db, const struct db_sql *q, const struct 
 	int64_t fid = (int64_t)op->fid, since = (int64_t)op->changed_since;
 	int64_t most = op->columns & COL_HEADER ? INT64_MAX : ROW_MAX_CONTENT;
 
-	if (q == &q_with_content)
+	if (has_content(q))
 		return db_query(db, q, "iiiiii", op->who.mbx, fid, first, last, since, most);
 	return db_query(db, q, "iiiii", op->who.mbx, fid, first, last, since);
 }
@@ -165,7 +179,7 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 		arena_reset(a);
 		read_row(r, q, names, a, &row);
 		row.columns = op->columns;
-		if (q == &q_with_content)
+		if (has_content(q))
 			read_content(r, op, &row);
 		e = row_write(&op->rows, &row);
 		op->after = row.uid;
@@ -186,7 +200,7 @@ static enum err fetch_rows(struct db *db, struct fetch_op *op, const struct slic
 
 	if (op->columns & COL_KEYWORDS)
 		e = keyword_names(db, &names_mem, op->who.mbx, &names, eb);
-	while (e == ERR_OK && op->at < op->n_uids && !page_over(op, s))
+	while (e == ERR_OK && op->at < op->n_uids && !page_over(op, s) && slice_goes_on(s))
 		e = fetch_range(db, op, s, &names, &row_mem, eb);
 	op->done = op->at >= op->n_uids;
 	arena_fini(&names_mem);

@@ -103,10 +103,13 @@ static void put_items(struct imap_session *s, struct fetch_run *r)
 	const struct store_row *row = r->row;
 	const unsigned items = r->f.items;
 
-	fetch_put(s, buf_addf(&r->head, "* %u FETCH (", r->seq));
+	fetch_put(s, buf_adds(&r->head, "* "));
+	fetch_put(s, buf_addu(&r->head, r->seq));
+	fetch_put(s, buf_adds(&r->head, " FETCH ("));
 	if (r->uid || (items & IMAP_FETCH_UID)) {
 		fetch_item(s);
-		fetch_put(s, buf_addf(&r->head, "UID %u", row->uid));
+		fetch_put(s, buf_adds(&r->head, "UID "));
+		fetch_put(s, buf_addu(&r->head, row->uid));
 	}
 	if (items & IMAP_FETCH_INTERNALDATE) {
 		fetch_item(s);

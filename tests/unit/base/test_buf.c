@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -121,10 +122,55 @@ static void test_hash_finds_what_is_in(void **state)
 	hash_fini(&t);
 }
 
+static void test_numbers(void **state)
+{
+	static const uint64_t v[] = { 0, 9, 10, 4294967295, 4294967296, UINT64_MAX };
+	struct buf b, want;
+
+	(void)state;
+	buf_init(&b, 100);
+	buf_init(&want, 100);
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		assert_int_equal(buf_addu(&b, v[i]), ERR_OK);
+		assert_int_equal(buf_addf(&want, "%llu", (unsigned long long)v[i]), ERR_OK);
+	}
+	assert_string_equal(b.data, want.data);
+	buf_fini(&b);
+	buf_init(&b, 3);
+	assert_int_equal(buf_addu(&b, 1234), ERR_LIMIT);
+	assert_int_equal(buf_addu(&b, 123), ERR_OK);
+	buf_fini(&b);
+	buf_fini(&want);
+}
+
+/* One pass where it fits, a second where it does not: at every fill. */
+static void test_formats_at_every_fill(void **state)
+{
+	(void)state;
+	for (size_t room = 0; room < 70; room++) {
+		char want[160];
+		struct buf b;
+
+		buf_init(&b, 100);
+		for (size_t i = 0; i < room; i++)
+			assert_int_equal(buf_addc(&b, 'a'), ERR_OK);
+		memset(want, 'a', room);
+		snprintf(want + room, sizeof(want) - room, "%s-%d", "0123456789012345", 77);
+		assert_int_equal(buf_addf(&b, "%s-%d", "0123456789012345", 77), ERR_OK);
+		assert_string_equal(b.data, want);
+		assert_int_equal(b.len, strlen(want));
+		assert_int_equal(buf_addf(&b, "%100d", 1), ERR_LIMIT);
+		assert_string_equal(b.data, want);
+		buf_fini(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limit_is_exact),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_formats_at_every_fill),
 		cmocka_unit_test(test_long_use_keeps_the_bytes),
 		cmocka_unit_test(test_steal_gives_only_what_is_left),
 		cmocka_unit_test(test_arena_reset_keeps_one_block),
