@@ -53,9 +53,11 @@ tsan-run: $(TSAN_TESTS:%.c=$(BUILD)/%)
 	done; echo "result: $(words $(TSAN_TESTS)) programs passed under TSan"
 
 # ---- lint -------------------------------------------------------------------
-lint: lint-layers lint-clang lint-tidy lint-cppcheck
+lint: lint-layers lint-settings lint-clang lint-tidy lint-cppcheck
 lint-layers:
 	@tests/lint/check-layers
+lint-settings: all
+	@BUILD=$(BUILD) tests/lint/check-settings
 lint-clang:
 	@$(MAKE) -s -j2 CC=clang BUILD=$(BUILD)-clang all
 # Roles that are whole: they have a main().
@@ -128,5 +130,5 @@ install: all
 clean:
 	rm -rf build build-san build-tsan build-clang
 
-.PHONY: deps deps-test deps-bench run stop check soak bench unit tsan tsan-run lint lint-layers lint-clang \
-	lint-tidy lint-cppcheck fuzz fuzz-build install clean
+.PHONY: deps deps-test deps-bench run stop check soak bench unit tsan tsan-run lint \
+	lint-layers lint-settings lint-clang lint-tidy lint-cppcheck fuzz fuzz-build install clean

@@ -21,7 +21,7 @@ struct waiter {
 	void *ctx;
 };
 
-/* A mailbox whose object is gone. */
+/* A mailbox whose object is gone, or disabled. */
 struct leaving_ref {
 	struct role *st;
 	struct guid guid;
@@ -179,6 +179,11 @@ static struct sdb *database_of(struct role *st, const struct object *o)
 	return s && s->mdb ? s : NULL;
 }
 
+static bool has_user(const struct object *o)
+{
+	return !o->deleted && object_number(o, OBJ_DISCONNECTED, 0) == 0;
+}
+
 /* The object of a mailbox came or changed. */
 static struct making *take_mailbox(struct role *st, const struct object *o)
 {
@@ -186,7 +191,7 @@ static struct making *take_mailbox(struct role *st, const struct object *o)
 	struct making *mk = find_making(st, &o->guid);
 	struct sdb *s;
 
-	if (o->deleted) {
+	if (!has_user(o)) {
 		if (m)
 			leave(m);
 		return NULL;
@@ -221,7 +226,7 @@ static void each_mailbox(struct role *st, const struct object *o)
 	struct mref *m = role_mailbox(st, &o->guid);
 
 	/* Known and alive: its quotas come with its own changes. */
-	if (m == NULL || m->state == MAILBOX_DISCONNECTED)
+	if (m == NULL || m->state == MAILBOX_DISCONNECTED || !has_user(o))
 		take_mailbox(st, o);
 }
 

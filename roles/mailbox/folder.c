@@ -48,7 +48,7 @@ enum err folder_by_path(struct db *db, int64_t mbx, const struct path *p, size_t
 
 		e = db_get_int(db, &q_child, fid, eb, "iit", mbx, parent, p->key[i]);
 	}
-	return e;
+	return e == ERR_NOTFOUND ? err_set(eb, e, "no such folder") : e;
 }
 
 enum err folder_by_role(struct db *db, int64_t mbx, const char *role, int64_t *fid,

@@ -4,7 +4,7 @@
 enum err database_list_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
 	struct members m = { 0 };
-	enum err e = ask_members(sh, &m);
+	enum err e = ask_members(sh, &m), worst = ERR_OK;
 
 	(void)v;
 	(void)argc;
@@ -16,10 +16,13 @@ enum err database_list_verb(struct shell *sh, const struct verb *v, int argc, ch
 	for (size_t i = 0; i < m.n; i++) {
 		if (m.m[i].role_bit != RPC_MAILBOX)
 			continue;
-		if (ask_databases(sh, m.m[i].name, sh->table) != ERR_OK)
+		e = ask_databases(sh, m.m[i].name, sh->table);
+		if (e) {
 			fprintf(stderr, "%s: %s\n", m.m[i].name, sh->eb.text);
+			worst = e;
+		}
 	}
-	return ERR_OK;
+	return worst;
 }
 
 enum err database_check_verb(struct shell *sh, const struct verb *v, int argc, char **argv)

@@ -150,26 +150,33 @@ enum err stats_verb(struct shell *sh, const struct verb *v, int argc, char **arg
 	struct metric_list list = { .sh = sh };
 	struct metric_line **sorted;
 	struct members m = { 0 };
+	bool known = want == NULL || strcmp(want, "directory") == 0;
 	enum err e, worst = ERR_OK;
 	size_t n = 0;
 
 	(void)v;
 	if (argc > 1)
 		return ERR_INVALID;
-	if (want == NULL || strcmp(want, "directory") == 0)
+	if (known)
 		worst = ask_stats(sh, NULL, "directory", keep_metric, &list);
 	e = ask_members(sh, &m);
 	for (size_t i = 0; e == ERR_OK && i < m.n; i++) {
 		const struct member_line *l = &m.m[i];
 
-		if (l->role_bit == RPC_DIRECTORY || !l->up ||
+		if (l->role_bit == RPC_DIRECTORY ||
 		    (want && strcmp(want, l->name) != 0 && strcmp(want, l->role) != 0))
 			continue;
-		if (ask_stats(sh, l->name, l->role, keep_metric, &list) != ERR_OK) {
+		known = true;
+		if (!l->up) {
+			fprintf(stderr, "%s: is down\n", l->name);
+			worst = ERR_AGAIN;
+		} else if (ask_stats(sh, l->name, l->role, keep_metric, &list) != ERR_OK) {
 			fprintf(stderr, "%s: %s\n", l->name, sh->eb.text);
 			worst = ERR_AGAIN;
 		}
 	}
+	if (e == ERR_OK && !known)
+		e = err_set(&sh->eb, ERR_NOTFOUND, "no server or role called %s", want);
 	if (e)
 		return e;
 	sorted = arena_alloc(&sh->arena, (list.n + 1) * sizeof(*sorted));
@@ -203,11 +210,14 @@ enum err log_level_verb(struct shell *sh, const struct verb *v, int argc, char *
 enum err audit_list_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
 	const char *limit = take_option(&argc, argv, "--limit");
+	uint64_t n;
+	enum err e;
 
 	(void)v;
 	if (argc > 0)
 		return ERR_INVALID;
-	return ask_audit(sh, limit ? (unsigned)atoi(limit) : 100);
+	e = number_word(sh, "--limit", limit, 100, UINT32_MAX, &n);
+	return e ? e : ask_audit(sh, (unsigned)n);
 }
 
 /* There is one transport object, so nobody has to know its name. */

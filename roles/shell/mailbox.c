@@ -70,7 +70,8 @@ static void row_done(void *ctx, enum err e, const char *detail)
 		im->made++;
 	} else {
 		im->failed++;
-		fprintf(stderr, "line %u: %s: %s\n", row->line, row->name, detail);
+		fprintf(stderr, "line %u: %s%s%s\n", row->line, row->name, row->name[0] ? ": " : "",
+			detail);
 	}
 	if (im->progress && (im->made + im->failed) % 50 == 0)
 		fprintf(stderr, "\r%u done", im->made + im->failed);
@@ -213,17 +214,23 @@ enum err mailbox_reconnect_verb(struct shell *sh, const struct verb *v, int argc
 {
 	const char *to = take_option(&argc, argv, "--to"), *server;
 	struct object *old, *user;
-	enum err e;
+	struct guid content;
+	enum err e = ERR_OK;
 
 	if (argc != 1)
 		return ERR_INVALID;
 	if (to == NULL)
 		return object_order(sh, v->klass, argv[0], APPLY_RECONNECT);
-	e = ask_get(sh, CLASS_MAILBOX, argv[0], &old);
+	/* A removed user has no name any more; the mailbox server logged its GUID. */
+	if (guid_parse(argv[0], &content) != ERR_OK) {
+		e = ask_get(sh, CLASS_MAILBOX, argv[0], &old);
+		if (e == ERR_OK)
+			content = old->guid;
+	}
 	if (e == ERR_OK)
 		e = object_mailbox(sh, to, &user, &server);
 	if (e == ERR_OK)
-		e = ask_reconnect(sh, server, &old->guid, &user->guid);
+		e = ask_reconnect(sh, server, &content, &user->guid);
 	return e;
 }
 

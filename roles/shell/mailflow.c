@@ -154,13 +154,17 @@ static enum err await_probe(struct shell *sh, const struct object *mailbox, cons
 	return ERR_OK;
 }
 
-static void step(struct table *t, const char *hop, const char *what, int64_t at, int64_t before)
+/* ms: since the row above; total: since the probe started. */
+static void step(struct table *t, const struct probe *p, const char *hop, const char *what,
+		 int64_t at, int64_t *before)
 {
 	table_row(t);
 	table_text(t, NULL, hop);
 	table_text(t, NULL, what);
 	table_time(t, NULL, at);
-	table_number(t, NULL, at - before);
+	table_number(t, NULL, at - *before);
+	table_number(t, NULL, at - p->started);
+	*before = at;
 }
 
 static void report(struct shell *sh, const struct probe *p)
@@ -169,10 +173,10 @@ static void report(struct shell *sh, const struct probe *p)
 	struct track t = { .message_id = id, .limit = 50 };
 	struct track_line *lines = NULL;
 	struct members m = { 0 };
-	int64_t last = p->greeted;
+	int64_t last = p->started;
 
-	sh->table = table_new(&sh->arena, "hop event time ms");
-	step(sh->table, p->smtp, "connected", p->greeted, p->started);
+	sh->table = table_new(&sh->arena, "hop event time ms total");
+	step(sh->table, p, p->smtp, "connected", p->greeted, &last);
 	if (ask_members(sh, &m) == ERR_OK)
 		for (size_t i = 0; i < m.n; i++)
 			if ((m.m[i].role_bit & (RPC_HUB | RPC_EDGE)) && m.m[i].up &&
@@ -187,11 +191,10 @@ static void report(struct shell *sh, const struct probe *p)
 				first = at;
 		l = *first;
 		*first = l->next;
-		step(sh->table, l->server, l->event, l->at_ms, last);
-		last = l->at_ms;
+		step(sh->table, p, l->server, l->event, l->at_ms, &last);
 	}
-	step(sh->table, p->smtp, "accepted (250)", p->accepted, p->started);
-	step(sh->table, "mailbox", "placed", p->placed, p->started);
+	step(sh->table, p, p->smtp, "accepted (250)", p->accepted, &last);
+	step(sh->table, p, "mailbox", "placed", p->placed, &last);
 	sh->eb.text[0] = '\0';
 }
 
@@ -201,12 +204,16 @@ enum err mailflow_verb(struct shell *sh, const struct verb *v, int argc, char **
 	struct probe p = { .smtp = take_option(&argc, argv, "--smtp"), .from = "" };
 	struct object *o = NULL;
 	struct guid id = guid_make();
+	uint64_t seconds;
 	enum err e;
 
 	(void)v;
 	if (argc > 1)
 		return ERR_INVALID;
 	guid_text(&id, p.id);
+	e = number_word(sh, "--timeout", timeout, 30, 3600, &seconds);
+	if (e)
+		return e;
 	e = argc ? ERR_OK : ask_list(sh, CLASS_MAILBOX, NULL, first_mailbox, &o);
 	if (e == ERR_OK && argc == 0 && o == NULL)
 		e = err_set(&sh->eb, ERR_NOTFOUND, "there is no mailbox to send to");
@@ -223,7 +230,7 @@ enum err mailflow_verb(struct shell *sh, const struct verb *v, int argc, char **
 		return err_set(&sh->eb, ERR_AGAIN, "no edge or hub reports where it listens: give --smtp");
 	e = send_probe(sh, &p);
 	if (e == ERR_OK)
-		e = await_probe(sh, o, server, &p, timeout ? (unsigned)atoi(timeout) : 30);
+		e = await_probe(sh, o, server, &p, (unsigned)seconds);
 	if (e == ERR_OK)
 		report(sh, &p);
 	return e;

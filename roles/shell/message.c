@@ -12,17 +12,20 @@ enum err message_list_verb(struct shell *sh, const struct verb *v, int argc, cha
 	const char *limit = take_option(&argc, argv, "--limit");
 	const char *server;
 	struct object *o;
+	uint64_t n;
 	enum err e;
 
 	(void)v;
 	if (argc < 1 || argc > 2)
 		return ERR_INVALID;
-	e = object_mailbox(sh, argv[0], &o, &server);
+	e = number_word(sh, "--limit", limit, DEFAULT_LIMIT, UINT32_MAX, &n);
+	if (e == ERR_OK)
+		e = object_mailbox(sh, argv[0], &o, &server);
 	if (e)
 		return e;
 	sh->table = table_new(&sh->arena, "uid received from subject size state message-id");
-	return ask_messages(sh, server, &o->guid, argc > 1 ? argv[1] : "INBOX",
-			    limit ? (unsigned)atoi(limit) : DEFAULT_LIMIT, NULL, NULL, sh->table);
+	return ask_messages(sh, server, &o->guid, argc > 1 ? argv[1] : "INBOX", (unsigned)n,
+			    NULL, NULL, sh->table);
 }
 
 enum err message_show_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
@@ -30,16 +33,18 @@ enum err message_show_verb(struct shell *sh, const struct verb *v, int argc, cha
 	const char *folder = take_option(&argc, argv, "--folder");
 	const char *server;
 	struct object *o;
+	uint64_t uid;
 	enum err e;
 
 	(void)v;
 	if (argc < 1 || argc > 2)
 		return ERR_INVALID;
-	e = object_mailbox(sh, argv[0], &o, &server);
+	e = number_word(sh, "a UID", argc > 1 ? argv[1] : NULL, 0, UINT32_MAX, &uid);
+	if (e == ERR_OK)
+		e = object_mailbox(sh, argv[0], &o, &server);
 	if (e)
 		return e;
-	return ask_content(sh, server, &o->guid, folder ? folder : "INBOX",
-			   argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0, stdout);
+	return ask_content(sh, server, &o->guid, folder ? folder : "INBOX", (unsigned)uid, stdout);
 }
 
 static int by_time(const void *a, const void *b)
@@ -71,7 +76,7 @@ static void print_trace(struct shell *sh, struct track_line *lines)
 		table_text(sh->table, NULL, sorted[i]->sender[0] ? sorted[i]->sender : "<>");
 		table_text(sh->table, NULL, sorted[i]->recipient);
 		table_size(sh->table, NULL, (int64_t)sorted[i]->size);
-		table_text(sh->table, NULL, sorted[i]->detail);
+		table_text(sh->table, NULL, object_name_if_guid(sh, sorted[i]->detail));
 		table_text(sh->table, NULL, sorted[i]->message_id);
 	}
 }
@@ -108,17 +113,19 @@ enum err message_deleted_verb(struct shell *sh, const struct verb *v, int argc, 
 	const char *limit = take_option(&argc, argv, "--limit");
 	const char *server;
 	struct object *o;
+	uint64_t n;
 	enum err e;
 
 	(void)v;
 	if (argc != 1)
 		return ERR_INVALID;
-	e = object_mailbox(sh, argv[0], &o, &server);
+	e = number_word(sh, "--limit", limit, DEFAULT_LIMIT, UINT32_MAX, &n);
+	if (e == ERR_OK)
+		e = object_mailbox(sh, argv[0], &o, &server);
 	if (e)
 		return e;
 	sh->table = table_new(&sh->arena, "number folder deleted from subject size");
-	return ask_dumpster(sh, server, &o->guid, limit ? (unsigned)atoi(limit) : DEFAULT_LIMIT,
-			    sh->table);
+	return ask_dumpster(sh, server, &o->guid, (unsigned)n, sh->table);
 }
 
 enum err message_restore_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
@@ -127,16 +134,21 @@ enum err message_restore_verb(struct shell *sh, const struct verb *v, int argc, 
 	const char *server;
 	struct object *o;
 	unsigned restored = 0;
-	enum err e = object_mailbox(sh, argv[0], &o, &server);
+	enum err e = ERR_OK;
 
 	(void)v;
-	for (int i = 1; i < argc; i++)
-		mids[i - 1] = strtoull(argv[i], NULL, 10);
+	for (int i = 1; e == ERR_OK && i < argc; i++)
+		e = number_word(sh, "a message", argv[i], 0, INT64_MAX, &mids[i - 1]);
+	if (e == ERR_OK)
+		e = object_mailbox(sh, argv[0], &o, &server);
 	if (e == ERR_OK)
 		e = ask_restore(sh, server, &o->guid, mids, (size_t)argc - 1, &restored);
 	if (e)
 		return e;
 	sh->table = table_single(&sh->arena);
 	table_number(sh->table, "restored", restored);
-	return ERR_OK;
+	if (restored == (unsigned)argc - 1)
+		return ERR_OK;
+	return err_set(&sh->eb, ERR_NOTFOUND, "%u not restored: see `bourse message deleted %s`",
+		       (unsigned)argc - 1 - restored, argv[0]);
 }

@@ -177,6 +177,13 @@ const char *object_name_of(struct shell *sh, const struct guid *g)
 	return arena_str(&sh->arena, guid_text(g, text));
 }
 
+const char *object_name_if_guid(struct shell *sh, const char *text)
+{
+	struct guid g;
+
+	return guid_parse(text, &g) == ERR_OK ? object_name_of(sh, &g) : text;
+}
+
 static const char *value_text(struct shell *sh, const struct attr_info *a,
 			      const struct object_value *v)
 {
@@ -295,7 +302,11 @@ static enum err list_row(struct shell *sh, struct object *o, void *ctx)
 		const struct object_value *v = object_values(o, *c);
 		struct guid g;
 
-		if (v == NULL) {
+		if (*c == OBJ_ENABLED) {
+			/* Unsaid is yes; a disabled mailbox has no user at all. */
+			table_bool(sh->table, NULL, (v == NULL || v->number != 0) &&
+				   !object_has(o, OBJ_DISCONNECTED));
+		} else if (v == NULL) {
 			table_text(sh->table, NULL, NULL);
 		} else if (a->type == ATTR_BOOL) {
 			table_bool(sh->table, NULL, v->number != 0);

@@ -578,6 +578,20 @@ enum err ask_reconnect(struct shell *sh, const char *server, const struct guid *
 
 /* ---- hubs and edges ----------------------------------------------------------------- */
 
+/* A database is known to the queue by its GUID, to people by its name. */
+static const char *next_hop(struct shell *sh, const Hub__QueueLine *q)
+{
+	struct errbuf before = sh->eb;
+	struct object *o;
+	struct guid g;
+
+	if (strcmp(q->kind, "database") == 0 && guid_parse(q->name, &g) == ERR_OK &&
+	    ask_get_guid(sh, &g, &o) == ERR_OK && object_text(o, OBJ_NAME))
+		return object_text(o, OBJ_NAME);
+	sh->eb = before;
+	return q->name;
+}
+
 enum err ask_queues(struct shell *sh, const char *server, struct table *t)
 {
 	Hub__QueueListReq rq = HUB__QUEUE_LIST_REQ__INIT;
@@ -592,7 +606,7 @@ enum err ask_queues(struct shell *sh, const char *server, struct table *t)
 		table_text(t, NULL, server);
 		table_number(t, NULL, q->id);
 		table_text(t, NULL, q->kind);
-		table_text(t, NULL, q->name);
+		table_text(t, NULL, next_hop(sh, q));
 		table_number(t, NULL, (int64_t)q->messages);
 		table_text(t, NULL, q->suspended ? "suspended" : q->tries ? "retry" : "active");
 		table_number(t, NULL, q->tries);

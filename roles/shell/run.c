@@ -1,6 +1,10 @@
 #include "roles/shell/shell.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum exit_code exit_code_of(enum err e)
@@ -53,6 +57,39 @@ const char *take_option(int *argc, char **argv, const char *name)
 	return NULL;
 }
 
+enum err number_word(struct shell *sh, const char *what, const char *word, uint64_t absent,
+		     uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	*out = absent;
+	if (word == NULL)
+		return ERR_OK;
+	errno = 0;
+	*out = strtoull(word, &end, 10);
+	if (!isdigit((unsigned char)word[0]) || *end || errno || *out > max)
+		return err_set(&sh->eb, ERR_INVALID, "%s is a number up to %" PRIu64 ", not \"%s\"",
+			       what, max, word);
+	return ERR_OK;
+}
+
+const char *unknown_option(const struct verb *v, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		size_t n = strcspn(argv[i], "=");
+		const char *p = v->args;
+
+		if (strncmp(argv[i], "--", 2) != 0)
+			continue;
+		while ((p = strstr(p, "--")) &&
+		       (strcspn(p, " ]|") != n || strncmp(p, argv[i], n) != 0))
+			p += 2;
+		if (p == NULL)
+			return argv[i];
+	}
+	return NULL;
+}
+
 static bool noun_exists(const char *noun)
 {
 	for (size_t i = 0; i < n_verbs; i++)
@@ -69,8 +106,13 @@ static enum exit_code usage(const char *noun, const char *name)
 
 static enum exit_code run_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
+	const char *strange = v->help ? unknown_option(v, argc, argv) : NULL;
 	enum err e;
 
+	if (strange) {
+		fprintf(stderr, "bourse: no option %s here\n", strange);
+		return usage(v->noun, v->name);
+	}
 	if (argc < v->min_words || (v->max_words >= 0 && argc > v->max_words))
 		return usage(v->noun, v->name);
 	sh->eb.text[0] = '\0';

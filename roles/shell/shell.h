@@ -69,4 +69,9 @@ enum exit_code shell_prompt(struct shell *sh);
 bool take_flag(int *argc, char **argv, const char *name);
 /* Take "--name VALUE" or "--name=VALUE" out; NULL if absent. */
 const char *take_option(int *argc, char **argv, const char *name);
+/* A word that must be a number from 0 to max; NULL is `absent`. */
+enum err number_word(struct shell *sh, const char *what, const char *word, uint64_t absent,
+		     uint64_t max, uint64_t *out) A_MUST_USE;
+/* The first word that looks like an option and is none of this verb's; NULL: none. */
+const char *unknown_option(const struct verb *v, int argc, char **argv);
 #endif

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+/* The year 10000, which RFC 3339 cannot write: what is due then is never due. */
+#define END_OF_TIME_MS 253402300800000
+
 struct item {
 	struct item *next;
 	const char *text;
@@ -110,7 +113,7 @@ void table_size(struct table *t, const char *name, int64_t bytes)
 
 void table_time(struct table *t, const char *name, int64_t ms)
 {
-	cell(t, name, ms ? CELL_TIME : CELL_NONE)->number = ms;
+	cell(t, name, ms > 0 && ms < END_OF_TIME_MS ? CELL_TIME : CELL_NONE)->number = ms;
 }
 
 void table_duration(struct table *t, const char *name, int64_t ms)

@@ -28,7 +28,7 @@ void table_text(struct table *t, const char *name, const char *s);	/* copied; NU
 void table_number(struct table *t, const char *name, int64_t v);
 void table_bool(struct table *t, const char *name, bool v);
 void table_size(struct table *t, const char *name, int64_t bytes);
-void table_time(struct table *t, const char *name, int64_t ms);		/* 0: none */
+void table_time(struct table *t, const char *name, int64_t ms);	/* 0 or the end of time: none */
 void table_duration(struct table *t, const char *name, int64_t ms);
 /* A list of texts: begin with table_list(), then one table_item() each. */
 void table_list(struct table *t, const char *name);

@@ -88,6 +88,78 @@ static void test_options_are_taken_out(void **state)
 	assert_null(argv[2]);
 }
 
+static void test_a_time_that_never_comes_is_none(void **state)
+{
+	static const int64_t never[] = { 0, -1, 253402300800000, INT64_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(never); i++) {
+		struct arena a = { 0 };
+		struct table *t = table_single(&a);
+
+		table_time(t, "due", never[i]);
+		expect(t, false, "due  -\n");
+		expect(t, true, "{\"due\":null}\n");
+		arena_fini(&a);
+	}
+}
+
+static void test_numbers_are_numbers(void **state)
+{
+	static const struct {
+		const char *word;
+		uint64_t max, want;
+		enum err e;
+	} rows[] = {
+		{ NULL, 10, 7, ERR_OK }, { "0", 10, 0, ERR_OK }, { "10", 10, 10, ERR_OK },
+		{ "18446744073709551615", UINT64_MAX, UINT64_MAX, ERR_OK },
+		{ "11", 10, 0, ERR_INVALID }, { "", 10, 0, ERR_INVALID },
+		{ "x", 10, 0, ERR_INVALID }, { "5x", 10, 0, ERR_INVALID },
+		{ "-1", UINT64_MAX, 0, ERR_INVALID }, { "+1", 10, 0, ERR_INVALID },
+		{ " 1", 10, 0, ERR_INVALID },
+		{ "18446744073709551616", UINT64_MAX, 0, ERR_INVALID },
+	};
+	struct shell sh = { .config_dir = "" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		uint64_t got;
+
+		assert_int_equal(number_word(&sh, "n", rows[i].word, 7, rows[i].max, &got), rows[i].e);
+		if (rows[i].e == ERR_OK)
+			assert_true(got == rows[i].want);
+	}
+}
+
+static void test_strange_options_are_found(void **state)
+{
+	static const struct {
+		const char *noun, *name, *word;
+		bool known;
+	} rows[] = {
+		{ "mailbox", "create", "--foo", false },
+		{ "mailbox", "create", "--password", true },
+		{ "mailbox", "create", "--password-file=x", true },
+		{ "mailbox", "create", "--password-fil", false },
+		{ "mailbox", "create", "--pass", false },
+		{ "mailbox", "create", "-address=x", true },
+		{ "mailbox", "remove", "--", false },
+		{ "mailbox", "remove", "--password", false },
+		{ "queue", "remove", "--silently", true },
+		{ "message", "trace", "--sender=x", true },
+		{ "stats", NULL, "--prometheus", true },
+		{ "status", NULL, "--prometheus", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		char *argv[] = { (char *)"alice", (char *)(uintptr_t)rows[i].word, NULL };
+		const char *got = unknown_option(verb_find(rows[i].noun, rows[i].name), 2, argv);
+
+		assert_true((got == NULL) == rows[i].known);
+	}
+}
+
 /* Dispatch, help and completion all read the table: it must make sense. */
 static void test_every_verb_is_reachable(void **state)
 {
@@ -138,6 +210,9 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_single),
 		cmocka_unit_test(test_options_are_taken_out),
+		cmocka_unit_test(test_a_time_that_never_comes_is_none),
+		cmocka_unit_test(test_numbers_are_numbers),
+		cmocka_unit_test(test_strange_options_are_found),
 		cmocka_unit_test(test_every_verb_is_reachable),
 		cmocka_unit_test(test_completion_offers_something_everywhere),
 	};
