@@ -10,6 +10,7 @@
 #include <unicode/utf8.h>
 
 #define LABEL_MAX 63
+#define SMTP_TEXT_MAX 2048	/* each octet quoted, and the domain */
 
 /* UTF-16 units that any local part can fold to: a code point of two octets may
  * become three units. */
@@ -265,6 +266,18 @@ static enum err write_pair(const char *local, const char *domain, struct buf *ou
 enum err smtp_address_write(const struct smtp_address *a, struct buf *out)
 {
 	return smtp_address_is_null(a) ? ERR_OK : write_pair(a->local, a->domain, out);
+}
+
+const char *smtp_address_text(const struct smtp_address *a, struct arena *arena)
+{
+	const char *text = "";
+	struct buf b;
+
+	buf_init(&b, SMTP_TEXT_MAX);
+	if (smtp_address_write(a, &b) == ERR_OK)
+		text = arena_strn(arena, b.data, b.len);
+	buf_fini(&b);
+	return text;
 }
 
 /* ---- keys ------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
  *
  * Pure: no I/O.  Every octet of hostile input gets an answer.
  */
+#include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/base/span.h"
@@ -50,6 +51,8 @@ bool smtp_address_needs_utf8(const struct smtp_address *a);
 /* local@domain, the local part quoted where its octets ask for it; nothing for
  * the null path.  LIMIT when out is full. */
 enum err smtp_address_write(const struct smtp_address *a, struct buf *out) A_MUST_USE;
+/* The same as a string that lives in arena. */
+const char *smtp_address_text(const struct smtp_address *a, struct arena *arena);
 
 /* The key, written as smtp_address_write() does.  INVALID if the local part is
  * not UTF-8; *out is then "". */

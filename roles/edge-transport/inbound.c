@@ -67,18 +67,6 @@ static bool on_low(void *ctx)
 
 /* ---- envelopes ------------------------------------------------------------------------- */
 
-static const char *address_text(struct arena *a, const struct smtp_address *addr)
-{
-	struct buf b;
-	const char *text = "";
-
-	buf_init(&b, 2048);
-	if (smtp_address_write(addr, &b) == ERR_OK)
-		text = arena_strn(a, b.data, b.len);
-	buf_fini(&b);
-	return text;
-}
-
 static void on_mail(void *ctx, struct smtp_server *s, const struct smtp_mail *in)
 {
 	struct visitor *v = front_session_get(ctx);
@@ -96,7 +84,7 @@ static void on_mail(void *ctx, struct smtp_server *s, const struct smtp_mail *in
 	}
 	mail_unref(&v->mail);
 	v->mail = m = mail_new();
-	m->sender = address_text(&m->arena, &in->from);
+	m->sender = smtp_address_text(&in->from, &m->arena);
 	m->envid = arena_str(&m->arena, in->envid);
 	m->flags = (in->smtputf8 ? MAIL_UTF8 : 0u) |
 		   (in->ret == SMTP_RET_FULL ? MAIL_RET_FULL : 0u) |
@@ -161,7 +149,7 @@ static void on_rcpt(void *ctx, struct smtp_server *s, const struct smtp_rcpt *in
 
 	/* Without a domain it is the postmaster: RFC 5321 section 4.5.1. */
 	if (in->to.domain[0] != '\0')
-		address = address_text(&v->mail->arena, &in->to);
+		address = smtp_address_text(&in->to, &v->mail->arena);
 	switch (kind_or_postmaster(v->edge, address)) {
 	case RCPT_KNOWN:
 	case RCPT_RELAY:

@@ -165,18 +165,6 @@ static void on_auth_line(void *ctx, struct smtp_server *s, const char *line, siz
 
 /* ---- envelopes ------------------------------------------------------------------------- */
 
-static const char *address_text(struct arena *a, const struct smtp_address *addr)
-{
-	struct buf b;
-	const char *text = "";
-
-	buf_init(&b, 2048);
-	if (smtp_address_write(addr, &b) == ERR_OK)
-		text = arena_strn(a, b.data, b.len);
-	buf_fini(&b);
-	return text;
-}
-
 /* A login that was good when the session began may not be any more. */
 static bool is_still_good(struct submit *u)
 {
@@ -205,7 +193,7 @@ static void on_mail(void *ctx, struct smtp_server *s, const struct smtp_mail *in
 	if (u->authenticated)
 		smtp_server_set_max_size(s, resolve_max_send(r, hub_route(u->hub), &u->user.principal));
 	m = mail_new();
-	m->sender = address_text(&m->arena, &in->from);
+	m->sender = smtp_address_text(&in->from, &m->arena);
 	if (u->authenticated && m->sender[0] &&
 	    !resolve_may_send_as(r, &u->user.principal, m->sender)) {
 		mail_unref(&m);
@@ -227,7 +215,7 @@ static const char *recipient(struct submit *u, const struct smtp_rcpt *in)
 {
 	if (in->to.domain[0] == '\0')
 		return hub_route(u->hub)->postmaster;
-	return address_text(&u->mail->arena, &in->to);
+	return smtp_address_text(&in->to, &u->mail->arena);
 }
 
 static enum err may_name(struct submit *u, const char *address)

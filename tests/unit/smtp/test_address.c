@@ -81,12 +81,15 @@ static const struct {
 
 static void check_written(const struct smtp_address *a, const char *want)
 {
+	struct arena arena = { 0 };
 	struct buf b;
 
 	buf_init(&b, 1000);
 	assert_int_equal(smtp_address_write(a, &b), ERR_OK);
 	assert_string_equal(b.data, want);
 	buf_fini(&b);
+	assert_string_equal(smtp_address_text(a, &arena), want);
+	arena_fini(&arena);
 }
 
 static void test_addresses(void **state)
