@@ -133,9 +133,12 @@ static void flush(struct track *t, int64_t now_ms)
 enum err track_open(const struct track_conf *conf, struct track **out, struct errbuf *eb)
 {
 	struct track *t;
+	struct stat st;
 
-	if (mkdir(conf->dir, 0700) != 0 && errno != EEXIST)
+	if ((mkdir(conf->dir, 0700) != 0 && errno != EEXIST) || stat(conf->dir, &st) != 0)
 		return err_errno(eb, errno, conf->dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_errno(eb, ENOTDIR, conf->dir);
 	t = xcalloc(1, sizeof(*t));
 	t->dir = xstrdup(conf->dir);
 	t->max_bytes = conf->max_bytes ? conf->max_bytes : UINT64_C(256) << 20;
