@@ -2,23 +2,18 @@
  * out for its hubs */
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/relay/open.h"
 #include "common/svc/svc.h"
 #include "roles/edge-transport/edge.h"
 #include "roles/edge-transport/pass.h"
 #include "roles/edge-transport/inbound.h"
 #include "roles/edge-transport/rpc.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define KNOWN_MAX  50000
 #define WORKERS	   1
 #define MAX_WORK   256
-#define CERT_DAYS  3650
 #define DRAIN_MS   50
 
 static const struct metric_def metrics[EDGE_METRICS] = {
@@ -264,43 +259,21 @@ static enum err open_front(struct edge *e, struct errbuf *eb)
 
 static enum err open_tls(struct edge *e, struct errbuf *eb)
 {
-	const struct tls_cert cert = { e->conf->certificate, e->conf->key };
-	const struct tls_server_conf sc = { .certs = &cert, .n_certs = 1 };
-	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE };
-	const char *names[1] = { e->conf->hostname };
-	char *dir = xasprintf("%s/tls", e->conf->data_dir);
-	enum err err = mkdir(dir, 0700) != 0 && errno != EEXIST ? err_errno(eb, errno, dir) : ERR_OK;
+	const struct relay_tls tc = { e->conf->data_dir, e->conf->certificate, e->conf->key,
+				      e->conf->hostname };
 
-	free(dir);
-	if (!err)
-		err = tls_self_signed(cert.cert, cert.key, names, 1, CERT_DAYS, eb);
-	if (!err)
-		err = tls_server_new(&sc, &e->tls, eb);
-	return err ? err : tls_client_new(&cc, &e->client_tls, eb);
+	return relay_open_tls(&tc, &e->tls, &e->client_tls, eb);
 }
 
 static enum err open_storage(struct edge *e, struct errbuf *eb)
 {
-	const char *data = e->conf->data_dir;
-	char *spool = xasprintf("%s/spool", data), *db = xasprintf("%s/queue.db", data);
-	char *track = xasprintf("%s/track", data);
-	const struct spool_conf sc = { .dir = spool };
-	const struct track_conf tc = { .dir = track, .max_bytes = e->conf->track_size,
-				       .max_days = (unsigned)(e->conf->track_ms / 86400000),
-				       .pool = e->pool };
-	struct queue_conf qc = { .loop = e->loop, .path = db, .cache_bytes = e->conf->cache,
-				 .on_due = edge_due, .ctx = e };
-	enum err err = spool_open(&sc, &e->relay.spool, eb);
+	const struct relay_storage sc = {
+		.loop = e->loop, .pool = e->pool, .data_dir = e->conf->data_dir,
+		.cache_bytes = e->conf->cache, .track_bytes = e->conf->track_size,
+		.track_ms = e->conf->track_ms, .on_due = edge_due, .ctx = e,
+	};
 
-	qc.spool = e->relay.spool;
-	if (!err)
-		err = track_open(&tc, &e->relay.track, eb);
-	if (!err)
-		err = queue_open(&qc, &e->relay.queue, eb);
-	free(spool);
-	free(db);
-	free(track);
-	return err;
+	return relay_open_storage(&e->relay, &sc, eb);
 }
 
 static enum err open_member(struct edge *e, struct svc *svc, struct errbuf *eb)
@@ -399,23 +372,11 @@ static void tick_closed(uv_handle_t *t)
 	free(t);
 }
 
-static void name_host(struct edge_conf *c)
-{
-	char host[256] = "";
-
-	if (c->hostname[0])
-		return;
-	free(c->hostname);
-	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
-		snprintf(host, sizeof(host), "localhost");
-	c->hostname = xstrdup(host);
-}
-
 static void init(struct edge *e, struct edge_conf *conf, struct running *r)
 {
 	const struct sources_conf sc = sources_conf(conf);
 
-	name_host(conf);
+	relay_name_host(&conf->hostname);
 	e->conf = conf;
 	e->loop = svc_loop(r->svc);
 	e->net = net_open(e->loop);

@@ -1,6 +1,7 @@
 /* bourse-hub - takes, categorises, queues and delivers the organisation's mail */
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/relay/open.h"
 #include "common/svc/svc.h"
 #include "roles/hub-transport/aside.h"
 #include "roles/hub-transport/carry.h"
@@ -11,17 +12,12 @@
 #include "roles/hub-transport/rpc.h"
 #include "roles/hub-transport/submit.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define CACHED_RCPTS  50000
 #define WORKERS	      2
 #define MAX_WORK      1024
-#define CERT_DAYS     3650
 #define DRAIN_MS      50
 
 static const struct metric_def metrics[HUB_METRICS] = {
@@ -244,52 +240,23 @@ static enum err open_fronts(struct hub *h, struct errbuf *eb)
 	return front_open(&fc, &h->internal, eb);
 }
 
-static enum err make_folder(const char *data, const char *name, struct errbuf *eb)
-{
-	char *dir = xasprintf("%s/%s", data, name);
-	enum err e = mkdir(dir, 0700) != 0 && errno != EEXIST ? err_errno(eb, errno, dir) : ERR_OK;
-
-	free(dir);
-	return e;
-}
-
 static enum err open_tls(struct hub *h, struct errbuf *eb)
 {
-	const struct tls_cert cert = { h->conf->certificate, h->conf->key };
-	const struct tls_server_conf sc = { .certs = &cert, .n_certs = 1 };
-	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE };
-	const char *names[1] = { h->conf->hostname };
-	enum err e = make_folder(h->conf->data_dir, "tls", eb);
+	const struct relay_tls tc = { h->conf->data_dir, h->conf->certificate, h->conf->key,
+				      h->conf->hostname };
 
-	if (!e)
-		e = tls_self_signed(cert.cert, cert.key, names, 1, CERT_DAYS, eb);
-
-	if (!e)
-		e = tls_server_new(&sc, &h->tls, eb);
-	return e ? e : tls_client_new(&cc, &h->client_tls, eb);
+	return relay_open_tls(&tc, &h->tls, &h->client_tls, eb);
 }
 
-static enum err open_storage(struct hub *h, const char *data, struct errbuf *eb)
+static enum err open_storage(struct hub *h, struct errbuf *eb)
 {
-	char *spool = xasprintf("%s/spool", data), *db = xasprintf("%s/queue.db", data);
-	char *track = xasprintf("%s/track", data);
-	const struct spool_conf sc = { .dir = spool };
-	const struct track_conf tc = { .dir = track, .max_bytes = h->conf->track_size,
-				       .max_days = (unsigned)(h->conf->track_ms / 86400000),
-				       .pool = h->pool };
-	struct queue_conf qc = { .loop = h->loop, .path = db, .cache_bytes = h->conf->cache,
-				 .on_due = hub_due, .ctx = h };
-	enum err e = spool_open(&sc, &h->relay.spool, eb);
+	const struct relay_storage sc = {
+		.loop = h->loop, .pool = h->pool, .data_dir = h->conf->data_dir,
+		.cache_bytes = h->conf->cache, .track_bytes = h->conf->track_size,
+		.track_ms = h->conf->track_ms, .on_due = hub_due, .ctx = h,
+	};
 
-	qc.spool = h->relay.spool;
-	if (!e)
-		e = track_open(&tc, &h->relay.track, eb);
-	if (!e)
-		e = queue_open(&qc, &h->relay.queue, eb);
-	free(spool);
-	free(db);
-	free(track);
-	return e;
+	return relay_open_storage(&h->relay, &sc, eb);
 }
 
 static enum err open_member(struct hub *h, struct svc *svc, struct errbuf *eb)
@@ -341,16 +308,15 @@ static enum err open_state(struct hub *h, struct svc *svc, struct errbuf *eb)
 	const struct work_conf wc = { .loop = h->loop, .threads = WORKERS, .max_queue = MAX_WORK };
 	const struct resolver_conf rc = { .loop = h->loop,
 					  .servers = (const char *const *)h->conf->nameservers };
-	const char *data = svc_data(svc);
 	enum err e;
 
-	h->conf->data_dir = data;
+	h->conf->data_dir = svc_data(svc);
 	h->pool = work_pool_open(&wc);
 	e = open_tls(h, eb);
 	if (!e)
 		e = resolver_open(&rc, &h->dns, eb);
 	if (!e)
-		e = open_storage(h, data, eb);
+		e = open_storage(h, eb);
 	if (!e)
 		e = open_member(h, svc, eb);
 	if (e)
@@ -399,22 +365,10 @@ static void tick_closed(uv_handle_t *t)
 	free(t);
 }
 
-static void name_host(struct hub_conf *c)
-{
-	char host[256] = "";
-
-	if (c->hostname[0])
-		return;
-	free(c->hostname);
-	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
-		snprintf(host, sizeof(host), "localhost.localdomain");
-	c->hostname = xstrdup(host);
-}
-
 static void init(struct hub *h, struct hub_conf *conf, struct svc *svc)
 {
 	h->conf = conf;
-	name_host(conf);
+	relay_name_host(&conf->hostname);
 	h->loop = svc_loop(svc);
 	h->net = net_open(h->loop);
 	h->limits = conn_limits_new(conf->connections, conf->per_source);
