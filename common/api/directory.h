@@ -67,12 +67,15 @@ typedef void directory_enrol_cb(void *ctx, enum err e, const struct directory_en
 void directory_enrol(struct directory_call *c, struct rpc_peer *p,
 		       const struct directory_enrolment *en, directory_enrol_cb *cb, void *ctx);
 
+#define DIRECTORY_PIN 32u	/* SHA-256 of a TLS certificate's public key: common/tls/ctx.h */
+
 /* A report for `bourse status`; server null: our own. */
 struct directory_seen {
 	uint64_t usn;
 	int64_t started_ms;
 	const char *version, *endpoint;
 	struct guid server;
+	const uint8_t *tls_pin;		/* DIRECTORY_PIN bytes, or NULL */
 };
 typedef void directory_seen_cb(void *ctx, enum err e, uint64_t usn);
 void directory_seen(struct directory_call *c, struct rpc_peer *p,
@@ -93,6 +96,7 @@ struct directory_introduced {
 	uint64_t usn;
 	int64_t started_ms;
 	const char *version;
+	const uint8_t *tls_pin;		/* DIRECTORY_PIN bytes, or NULL */
 };
 typedef void directory_introduce_cb(void *ctx, enum err e, const struct directory_introduced *r);
 void directory_introduce(struct directory_call *c, struct rpc_peer *p,

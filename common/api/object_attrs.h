@@ -72,7 +72,7 @@
 	X(50, HIDDEN, "hidden", BOOL, 0, IN_RECIPIENT, "not in address lists")                         \
 	X(51, INCARNATION, "incarnation", GUID, ATTR_READONLY, IN(ORGANISATION), "of this directory")  \
 	X(52, POSTMASTER, "postmaster", TEXT, 0, IN(ORGANISATION) | IN(TRANSPORT),                     \
-	  "who gets postmaster's mail, and reports come from")                                       \
+	  "address that DSNs come from")                                                             \
 	X(53, DEPARTMENT, "department", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "organisational unit")     \
 	X(54, COMPANY, "company", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "company")                       \
 	X(55, PHONE, "phone", TEXT, ATTR_MULTI, IN(MAILBOX) | IN(CONTACT), "telephone numbers")        \
@@ -83,7 +83,9 @@
 	  "an edge's view of addresses")                                                             \
 	X(59, SUBSCRIPTION, "subscription", BYTES, ATTR_SECRET, IN(SERVER),                            \
 	  "what hubs prove to a new edge, sealed")                                                   \
-	X(60, VERSION_SEEN, "version", TEXT, ATTR_READONLY, IN(SERVER), "what it runs")
+	X(60, VERSION_SEEN, "version", TEXT, ATTR_READONLY, IN(SERVER), "what it runs")                \
+	X(61, TLS_PIN, "tls-pin", BYTES, ATTR_MULTI | ATTR_READONLY, IN(SERVER),                       \
+	  "SHA-256 of the public key of its TLS certificate")
 
 enum object_attr_id {
 #define X(number, id, name, type, flags, classes, help) OBJ_##id = number,

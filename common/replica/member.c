@@ -70,7 +70,7 @@ static void on_seen(void *ctx, enum err e, uint64_t usn)
 	/* The answer is a hint as good as a push. */
 	if (!e && usn > replica_usn(m->replica))
 		replica_pull(m->replica);
-	if (m->reported_usn != replica_usn(m->replica))
+	if (m->pin_changed || m->reported_usn != replica_usn(m->replica))
 		uv_timer_start(m->report, on_report, REPORT_SOON_MS, 0);
 }
 
@@ -79,12 +79,14 @@ static void report(struct member *m)
 	struct directory_seen s = {
 		.usn = replica_usn(m->replica), .started_ms = m->started_ms,
 		.version = VERSION, .endpoint = m->endpoint,
+		.tls_pin = m->has_pin ? m->pin : NULL,
 	};
 
 	uv_timer_start(m->report, on_report, REPORT_MS, 0);
 	if (!m->directory || m->seen.call || !rpc_peer_is_up(m->directory))
 		return;
 	m->reported_usn = s.usn;
+	m->pin_changed = false;
 	directory_seen(&m->seen, m->directory, &s, on_seen, m);
 }
 
@@ -96,13 +98,33 @@ static void ask_edges(struct member *m)
 			introduce_to(m, p);
 }
 
+/* edge: a hub that hears of news asks for them. */
+static void tell_hubs(struct member *m)
+{
+	m->pin_changed = false;
+	for (struct rpc_peer *p = rpc_next(m->rpc, NULL); p; p = rpc_next(m->rpc, p))
+		if (rpc_peer_ident(p)->role == RPC_HUB)
+			directory_push(p, replica_usn(m->replica));
+}
+
 static void on_report(uv_timer_t *t)
 {
 	struct member *m = t->data;
 
 	report(m);
+	if (m->conf.role == RPC_EDGE && m->pin_changed)
+		tell_hubs(m);
 	if (m->conf.role == RPC_HUB)
 		ask_edges(m);
+}
+
+void member_set_pin(struct member *m, const uint8_t pin[DIRECTORY_PIN])
+{
+	if (m->has_pin && memcmp(m->pin, pin, sizeof(m->pin)) == 0)
+		return;
+	memcpy(m->pin, pin, sizeof(m->pin));
+	m->has_pin = m->pin_changed = true;
+	uv_timer_start(m->report, on_report, 0, 0);
 }
 
 /* ---- edges: hubs introduce themselves --------------------------------------------------------- */
@@ -139,6 +161,7 @@ static void on_introduced(void *ctx, enum err e, const struct directory_introduc
 	s.usn = r->usn;
 	s.version = r->version;
 	s.started_ms = r->started_ms;
+	s.tls_pin = r->tls_pin;
 	directory_seen(&i->seen, m->directory, &s, edge_reported, i);
 }
 
@@ -174,6 +197,13 @@ static bool is_introducing(const struct member *m, const struct rpc_peer *p)
 		if (CONTAINER_OF(n, struct introduction, node)->peer == p)
 			return true;
 	return false;
+}
+
+void member_edge_news(struct member *m, struct rpc_peer *p)
+{
+	if (m->conf.role == RPC_HUB && rpc_peer_ident(p)->role == RPC_EDGE &&
+	    !is_introducing(m, p))
+		introduce_to(m, p);
 }
 
 static void forget_introductions(struct member *m, const struct rpc_peer *p)

@@ -38,6 +38,7 @@
  * member_replica() to look things up, member_links() for the connection to a
  * server or a database.
  */
+#include "common/api/directory.h"
 #include "common/auth/password.h"
 #include "common/replica/identity.h"
 #include "common/replica/links.h"
@@ -84,6 +85,11 @@ const struct guid *member_server(const struct member *m);	/* our server object *
 const char *member_name(const struct member *m);		/* its name */
 /* The organisation's pepper, for common/auth (not at an edge). */
 const struct pepper *member_pepper(const struct member *m);
+
+/* The pin of the role's TLS certificate (struct tls_cert_info): the organisation's
+ * servers know us by it over SMTP.  Reported at once if it is another than before;
+ * an edge's goes by way of its hubs. */
+void member_set_pin(struct member *m, const uint8_t pin[DIRECTORY_PIN]);
 
 void member_fact(struct member_facts *f, const char *key, const char *fmt, ...) A_PRINTF(3, 4);
 #endif

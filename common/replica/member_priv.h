@@ -24,6 +24,8 @@ struct member {
 	uv_timer_t *report;
 	struct directory_call seen, rotate;
 	uint64_t reported_usn;
+	uint8_t pin[DIRECTORY_PIN];	/* of our TLS certificate */
+	bool has_pin, pin_changed;	/* changed: not reported yet */
 	struct list introductions;	/* hub: under way, one per edge connection */
 };
 
@@ -34,6 +36,8 @@ extern const size_t member_n_methods;
 enum err member_introduced(struct member *m, struct rpc_peer *p,
 			   const struct directory_introduction *in,
 			   struct errbuf *eb) A_MUST_USE;
+/* hub: an edge says that there is news of it. */
+void member_edge_news(struct member *m, struct rpc_peer *p);
 /* hub: what its edges are fed with; NOTFOUND: not an edge of ours. */
 enum err member_edge_key(struct member *m, const struct guid *edge, uint8_t key[RPC_KEY],
 			 struct errbuf *eb) A_MUST_USE;

@@ -140,7 +140,9 @@ static void push(struct rpc_request *rq, const Directory__PushReq *in)
 	struct member *m = member_of(rq);
 	Directory__PushRep rep = DIRECTORY__PUSH_REP__INIT;
 
-	if (in->usn > replica_usn(m->replica))
+	if (rq->caller->role == RPC_EDGE)
+		member_edge_news(m, rq->peer);
+	else if (in->usn > replica_usn(m->replica))
 		replica_pull(m->replica);
 	rpc_reply(rq, &rep.base, NULL, 0);
 }
@@ -188,6 +190,8 @@ static void introduce(struct rpc_request *rq, const Directory__IntroduceReq *in)
 	rep.usn = replica_usn(m->replica);
 	rep.version = (char *)(uintptr_t)VERSION;
 	rep.started_ms = m->started_ms;
+	if (m->has_pin)
+		rep.tls_pin = (ProtobufCBinaryData){ sizeof(m->pin), m->pin };
 	rpc_finish(rq, e, &rep.base);
 }
 
@@ -203,7 +207,7 @@ const struct rpc_method member_methods[] = {
 	{ "manage.forward", forward_thunk, &manage__forward_req__descriptor,
 	  RPC_DIRECTORY, 0, 256 * 1024 },
 	{ "directory.push", push_thunk, &directory__push_req__descriptor,
-	  RPC_DIRECTORY | RPC_HUB, 0, 256 },
+	  RPC_DIRECTORY | RPC_HUB | RPC_EDGE, 0, 256 },
 	{ "directory.changes", changes_thunk, &directory__changes_req__descriptor,
 	  RPC_EDGE, 0, 512 },
 	{ "directory.introduce", introduce_thunk, &directory__introduce_req__descriptor,

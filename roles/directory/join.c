@@ -1,5 +1,6 @@
 #include "roles/directory/join.h"
 
+#include "common/api/directory.h"
 #include "common/base/log.h"
 #include "common/replica/objects.h"
 #include "common/replica/seal.h"
@@ -321,26 +322,50 @@ static bool use_text(struct object *o, unsigned attr, const char *text)
 	return true;
 }
 
-enum err join_seen(struct directory *d, const struct guid *server, const uint8_t *key,
-		   const char *endpoint, const char *version, int64_t now_ms, struct errbuf *eb)
+/* A server has one certificate: with the next one the last is worth nothing. */
+static bool use_pin(struct object *o, struct span pin)
+{
+	if (pin.n != DIRECTORY_PIN || span_eq(object_bytes(o, OBJ_TLS_PIN), pin))
+		return false;
+	object_set_bytes(o, OBJ_TLS_PIN, pin.p, pin.n);
+	return true;
+}
+
+/* For the audit: where it is, and a certificate that is new. */
+static const char *report_detail(const struct object *o, bool new_pin)
+{
+	const char *endpoint = object_text(o, OBJ_ENDPOINT);
+	char hex[2 * DIRECTORY_PIN + 1];
+
+	if (!endpoint)
+		endpoint = "";
+	if (!new_pin)
+		return endpoint;
+	sodium_bin2hex(hex, sizeof(hex), (const uint8_t *)object_bytes(o, OBJ_TLS_PIN).p,
+		       DIRECTORY_PIN);
+	return arena_printf(o->arena, "%s%stls-pin=%s", endpoint, *endpoint ? " " : "", hex);
+}
+
+enum err join_seen(struct directory *d, const struct guid *server, const struct join_report *in,
+		   int64_t now_ms, struct errbuf *eb)
 {
 	struct arena a = { 0 };
 	struct object *o;
-	bool changed = false;
+	bool changed = false, new_pin = false;
 	enum err e = objects_by_guid(d->db, server, &a, &o, eb);
 
 	if (!e) {
-		if (key)
-			changed |= use_key(o, key);
+		if (in->key)
+			changed |= use_key(o, in->key);
 		/* An edge's endpoint is what its subscription said. */
-		if (object_number(o, OBJ_ROLE, 0) != RPC_EDGE && endpoint &&
-		    ticket_endpoint_ok(endpoint))
-			changed |= use_text(o, OBJ_ENDPOINT, endpoint);
-		changed |= use_text(o, OBJ_VERSION_SEEN, version);
+		if (object_number(o, OBJ_ROLE, 0) != RPC_EDGE && in->endpoint &&
+		    ticket_endpoint_ok(in->endpoint))
+			changed |= use_text(o, OBJ_ENDPOINT, in->endpoint);
+		changed |= use_text(o, OBJ_VERSION_SEEN, in->version);
+		new_pin = use_pin(o, in->tls_pin);
 	}
-	if (!e && changed)
-		e = put_alone(d, o, "server report", object_text(o, OBJ_ENDPOINT) ?
-			      object_text(o, OBJ_ENDPOINT) : "", now_ms, eb);
+	if (!e && (changed || new_pin))
+		e = put_alone(d, o, "server report", report_detail(o, new_pin), now_ms, eb);
 	arena_fini(&a);
 	return e;
 }

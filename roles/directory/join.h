@@ -33,8 +33,12 @@ enum err join_subscribe(struct directory *d, const char *text, const char *who, 
 enum err join_rotate(struct directory *d, const struct guid *server, const uint8_t *new_key,
 		     int64_t now_ms, struct errbuf *eb) A_MUST_USE;
 
-/* A server reported: keep its endpoint, version and the key it came with. */
-enum err join_seen(struct directory *d, const struct guid *server, const uint8_t *key,
-		   const char *endpoint, const char *version, int64_t now_ms,
-		   struct errbuf *eb) A_MUST_USE;
+/* What a server reported of itself, as far as its object keeps it. */
+struct join_report {
+	const uint8_t *key;		/* RPC_KEY bytes, that it came with; NULL: by a hub */
+	const char *endpoint, *version;
+	struct span tls_pin;		/* DIRECTORY_PIN bytes; anything else: keep what is known */
+};
+enum err join_seen(struct directory *d, const struct guid *server, const struct join_report *in,
+		   int64_t now_ms, struct errbuf *eb) A_MUST_USE;
 #endif

@@ -89,13 +89,17 @@ static void seen(struct rpc_request *rq, const Directory__SeenReq *in)
 	struct directory *d = directory_of(rq);
 	Directory__SeenRep rep = DIRECTORY__SEEN_REP__INIT;
 	int64_t now_ms = clock_wall_ms();
+	const struct join_report report = {
+		.key = in->server.len ? NULL : rpc_peer_key(rq->peer),
+		.endpoint = in->endpoint, .version = in->version,
+		.tls_pin = { (const char *)in->tls_pin.data, in->tls_pin.len },
+	};
 	struct guid server;
 	enum err e = reported(rq, in, &server);
 
 	if (!e) {
 		seen_note(d, &server, in->usn, in->version, in->started_ms, now_ms);
-		e = join_seen(d, &server, in->server.len ? NULL : rpc_peer_key(rq->peer),
-			      in->endpoint, in->version, now_ms, &rq->eb);
+		e = join_seen(d, &server, &report, now_ms, &rq->eb);
 	}
 	rep.usn = d->usn;
 	rpc_finish(rq, e, &rep.base);

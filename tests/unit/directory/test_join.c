@@ -214,6 +214,7 @@ static void test_an_edge_subscribes(void **state)
 static void test_keys_rotate_with_an_overlap_of_two(void **state)
 {
 	const uint8_t *key_c = (const uint8_t *)"cccccccccccccccccccccccccccccccc";
+	const struct join_report report = { KEY_B, "tcp://h:3", "0.2", { NULL, 0 } };
 	struct rpc_ident who;
 	struct guid server;
 	struct object *o;
@@ -232,7 +233,7 @@ static void test_keys_rotate_with_an_overlap_of_two(void **state)
 	/* Others dial with the old one until the new one was used. */
 	assert_int_equal(objects_by_guid(r.d.db, &server, &r.a, &o, &r.eb), ERR_OK);
 	assert_memory_equal(object_bytes(o, OBJ_KEY).p, KEY_A, 32);
-	assert_int_equal(join_seen(&r.d, &server, KEY_B, "tcp://h:3", "0.2", r.now_ms, &r.eb), ERR_OK);
+	assert_int_equal(join_seen(&r.d, &server, &report, r.now_ms, &r.eb), ERR_OK);
 	assert_int_equal(objects_by_guid(r.d.db, &server, &r.a, &o, &r.eb), ERR_OK);
 	assert_memory_equal(object_bytes(o, OBJ_KEY).p, KEY_B, 32);
 	assert_string_equal(object_text(o, OBJ_ENDPOINT), "tcp://h:3");
@@ -241,6 +242,51 @@ static void test_keys_rotate_with_an_overlap_of_two(void **state)
 	assert_false(tables_who(&r.d.tables, KEY_A, &who));
 	assert_true(tables_who(&r.d.tables, KEY_B, &who));
 	assert_true(tables_who(&r.d.tables, key_c, &who));
+	rig_down(&r);
+}
+
+/* A server is known by the pin that it reported last; the audit has each. */
+static void test_pins(void **state)
+{
+#define PIN_A "pppppppppppppppppppppppppppppppp"
+#define PIN_B "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
+	static const struct {
+		const char *reported, *kept;
+		bool written;
+	} steps[] = {
+		{ "", NULL, true },		/* no certificate; the version is new */
+		{ "short", NULL, false },
+		{ PIN_A, PIN_A, true },
+		{ PIN_A, PIN_A, false },
+		{ "", PIN_A, false },
+		{ PIN_A "p", PIN_A, false },
+		{ PIN_B, PIN_B, true },
+	};
+	struct guid server;
+	struct object *o;
+	struct ticket t;
+	struct join j;
+	struct rig r;
+
+	(void)state;
+	rig_up(&r);
+	t = add(&r, RPC_HUB, "h1");
+	j = joiner(RPC_HUB, "h1", KEY_A, t.secret);
+	assert_int_equal(join_enrol(&r.d, &j, r.now_ms, &server, &r.eb), ERR_OK);
+	for (size_t i = 0; i < N_ELEMS(steps); i++) {
+		const struct join_report report = { KEY_A, "", "0.2", span_of(steps[i].reported) };
+		uint64_t usn = r.d.usn;
+
+		assert_int_equal(join_seen(&r.d, &server, &report, r.now_ms, &r.eb), ERR_OK);
+		assert_int_equal(r.d.usn > usn, steps[i].written);
+		assert_int_equal(objects_by_guid(r.d.db, &server, &r.a, &o, &r.eb), ERR_OK);
+		assert_true(span_eq(object_bytes(o, OBJ_TLS_PIN), steps[i].kept ?
+				    span_of(steps[i].kept) : (struct span){ NULL, 0 }));
+	}
+	assert_null(object_values(o, OBJ_TLS_PIN)->next);
+	/* Nobody sets one by hand. */
+	assert_int_not_equal(rig_apply(&r, APPLY_MODIFY, CLASS_SERVER, "h1", "tls-pin=" PIN_A, NULL),
+			     ERR_OK);
 	rig_down(&r);
 }
 
@@ -292,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_a_key_has_one_owner),
 		cmocka_unit_test(test_an_edge_subscribes),
 		cmocka_unit_test(test_keys_rotate_with_an_overlap_of_two),
+		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_a_removed_server_is_nobody),
 		cmocka_unit_test(test_the_gate),
 	};

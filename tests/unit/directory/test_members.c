@@ -62,6 +62,28 @@ static bool edge_knows_not(struct world *w, void *address)
 	return replica_recipient(member_replica(w->role[1].member), address) == RCPT_UNKNOWN;
 }
 
+#define PIN_HUB	 "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"
+#define PIN_EDGE "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+#define PIN_NEXT "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+
+struct pinned {
+	const struct guid *server;
+	const char *pin;
+};
+
+/* Does the hub's replica say so? */
+static bool has_pin(struct world *w, void *arg)
+{
+	const struct pinned *p = arg;
+	struct arena a = { 0 };
+	struct object *o;
+	bool has = replica_by_guid(member_replica(w->role[0].member), p->server, &a, &o) == ERR_OK &&
+		   object_has_value(o, OBJ_TLS_PIN, span_of(p->pin));
+
+	arena_fini(&a);
+	return has;
+}
+
 static void read_file(const char *path, char *out, size_t cap)
 {
 	FILE *f = fopen(path, "r");
@@ -98,6 +120,13 @@ static void test_edge(void **state)
 	assert_true(guid_eq(member_server(edge->member), &server));
 	until(&w, "the hub is current", is_current, hub);
 	until(&w, "the hub reports for the edge", has_reported, edge);
+	/* Certificates, and another one, are known before the next round of reports. */
+	member_set_pin(hub->member, (const uint8_t *)PIN_HUB);
+	until(&w, "the hub's pin", has_pin, &(struct pinned){ member_server(hub->member), PIN_HUB });
+	member_set_pin(edge->member, (const uint8_t *)PIN_EDGE);
+	until(&w, "the edge's pin", has_pin, &(struct pinned){ &server, PIN_EDGE });
+	member_set_pin(edge->member, (const uint8_t *)PIN_NEXT);
+	until(&w, "the edge's next pin", has_pin, &(struct pinned){ &server, PIN_NEXT });
 	/* A change reaches it at once, a removal too. */
 	rig_must(&w.r, APPLY_CREATE, CLASS_CONTACT, "dora",
 		 "target-address=d@x.test address=dora@example.org", NULL);
