@@ -47,6 +47,15 @@ enum err relay_open_tls(const struct relay_tls *c, struct tls_ctx **server,
 	return e ? e : tls_client_new(&cc, client, eb);
 }
 
+enum err relay_open_smart_tls(const struct relay_tls *c, struct tls_ctx **client,
+			      struct errbuf *eb)
+{
+	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE,
+					    .cert = { c->certificate, c->key } };
+
+	return tls_client_new(&cc, client, eb);
+}
+
 enum err relay_open_storage(struct relay *r, const struct relay_storage *c, struct errbuf *eb)
 {
 	char *spool = xasprintf("%s/spool", c->data_dir);

@@ -28,6 +28,11 @@ struct relay_tls {
 enum err relay_open_tls(const struct relay_tls *c, struct tls_ctx **server,
 			struct tls_ctx **client, struct errbuf *eb) A_MUST_USE;
 
+/* After relay_open_tls(): the same, showing our certificate to a server that asks,
+ * for struct outbound_conf.smart_tls. */
+enum err relay_open_smart_tls(const struct relay_tls *c, struct tls_ctx **client,
+			      struct errbuf *eb) A_MUST_USE;
+
 struct relay_storage {
 	uv_loop_t *loop;
 	struct work_pool *pool;

@@ -31,6 +31,8 @@ struct outbound_conf {
 	struct queue *queue;
 	struct track *track;
 	struct tls_ctx *tls;		/* opportunistic; NULL: plain only */
+	struct tls_ctx *smart_tls;	/* to smart hosts, which may be servers of ours that
+					 * want to see our certificate; NULL: as tls */
 	const char *hostname;		/* to say EHLO with; borrowed */
 	const struct retry_conf *retry;	/* borrowed */
 	size_t total, per_hop;		/* connections */

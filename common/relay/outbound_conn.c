@@ -226,9 +226,12 @@ static bool io_send(void *ctx, const char *p, size_t n)
 static void io_starttls(void *ctx)
 {
 	struct out_conn *c = ctx;
+	const struct outbound_conf *conf = &c->lane->out->conf;
+	bool smart = c->lane->hop.kind == HOP_SMART && conf->smart_tls;
 
 	if (c->conn)
-		conn_starttls(c->conn, c->lane->out->conf.tls, c->lane->hosts[c->host].name);
+		conn_starttls(c->conn, smart ? conf->smart_tls : conf->tls,
+			      c->lane->hosts[c->host].name);
 }
 
 static void io_hangup(void *ctx)

@@ -109,6 +109,15 @@ static void drain(void *ctx)
 	listeners_drain(d->listeners, all_gone, d);
 }
 
+/* The organisation knows its servers' certificates. */
+static void tell_pin(struct daemon *d)
+{
+	struct tls_cert_info info;
+
+	if (tls_ctx_cert(d->tls, 0, &info) == ERR_OK)
+		member_set_pin(d->cas.member, info.pin);
+}
+
 static void reload(void *ctx)
 {
 	struct daemon *d = ctx;
@@ -117,6 +126,7 @@ static void reload(void *ctx)
 	listeners_reload(d->listeners);
 	if (tls_ctx_reload(d->tls, &eb))
 		log_error(NULL, "certificate-not-reloaded detail=\"%s\"", eb.text);
+	tell_pin(d);
 }
 
 /* ---- opening -------------------------------------------------------------------------- */
@@ -207,6 +217,7 @@ static enum err open_all(struct daemon *d, struct errbuf *eb)
 		e = open_login(d);
 	if (e)
 		return e;
+	tell_pin(d);
 	cas_metrics_open(cas, svc_metrics(d->svc));
 	d->net = net_open(cas->loop);
 	d->limits = conn_limits_new(cas->conf.max_connections, cas->conf.per_source);

@@ -32,6 +32,7 @@ struct edge {
 	uv_loop_t *loop;
 	struct net *net;
 	struct tls_ctx *tls, *client_tls;
+	struct tls_ctx *smart_tls;	/* client that shows our certificate */
 	struct work_pool *pool;
 	struct resolver *dns;
 	struct outbound *outbound;

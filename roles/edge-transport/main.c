@@ -159,6 +159,15 @@ static struct sources_conf sources_conf(const struct edge_conf *c)
 				      c->message_rate };
 }
 
+/* Hubs know us by the certificate that we show them. */
+static void tell_pin(struct edge *e)
+{
+	struct tls_cert_info info;
+
+	if (tls_ctx_cert(e->smart_tls, 0, &info) == ERR_OK)
+		member_set_pin(e->relay.member, info.pin);
+}
+
 static void on_reload(void *ctx)
 {
 	struct edge *e = ((struct running *)ctx)->edge;
@@ -167,8 +176,9 @@ static void on_reload(void *ctx)
 
 	conn_limits_set(e->limits, e->conf->connections, e->conf->per_source);
 	sources_set(e->sources, &sc);
-	if (tls_ctx_reload(e->tls, &eb))
+	if (tls_ctx_reload(e->tls, &eb) || tls_ctx_reload(e->smart_tls, &eb))
 		log_error(NULL, "certificate not reloaded detail=%s", eb.text);
+	tell_pin(e);
 }
 
 static void on_drain(void *ctx)
@@ -261,8 +271,9 @@ static enum err open_tls(struct edge *e, struct errbuf *eb)
 {
 	const struct relay_tls tc = { e->conf->data_dir, e->conf->certificate, e->conf->key,
 				      e->conf->hostname };
+	enum err err = relay_open_tls(&tc, &e->tls, &e->client_tls, eb);
 
-	return relay_open_tls(&tc, &e->tls, &e->client_tls, eb);
+	return err ? err : relay_open_smart_tls(&tc, &e->smart_tls, eb);
 }
 
 static enum err open_storage(struct edge *e, struct errbuf *eb)
@@ -294,7 +305,8 @@ static void open_workers(struct edge *e)
 {
 	const struct outbound_conf oc = {
 		.loop = e->loop, .net = e->net, .dns = e->dns, .queue = e->relay.queue,
-		.track = e->relay.track, .tls = e->client_tls, .hostname = e->conf->hostname,
+		.track = e->relay.track, .tls = e->client_tls, .smart_tls = e->smart_tls,
+		.hostname = e->conf->hostname,
 		.retry = &e->retry, .total = e->conf->outbound, .per_hop = e->conf->per_domain,
 		.route = outbound_settings, .on_sent = on_sent, .ctx = e,
 	};
@@ -331,6 +343,7 @@ static enum err open_state(struct edge *e, struct svc *svc, struct errbuf *eb)
 		err = open_member(e, svc, eb);
 	if (err)
 		return err;
+	tell_pin(e);
 	open_workers(e);
 	front_ready(e->front, e->relay.spool, e->tls);
 	e->route_stale = true;
@@ -358,6 +371,7 @@ static void close_all(struct edge *e)
 	resolver_close(&e->dns);
 	tls_ctx_unref(&e->tls);
 	tls_ctx_unref(&e->client_tls);
+	tls_ctx_unref(&e->smart_tls);
 	net_close(&e->net);
 	conn_limits_free(&e->limits);
 	route_fini(&e->route);

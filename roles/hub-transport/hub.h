@@ -16,6 +16,7 @@
 #include "common/svc/work.h"
 #include "roles/hub-transport/conf.h"
 #include "roles/hub-transport/rcptcache.h"
+#include "roles/hub-transport/trust.h"
 #include "common/relay/route.h"
 
 struct deliver;
@@ -31,7 +32,8 @@ struct hub {
 	struct hub_conf *conf;
 	uv_loop_t *loop;
 	struct net *net;
-	struct tls_ctx *tls, *client_tls;
+	struct tls_ctx *tls, *internal_tls;	/* internal: asks for the client's certificate */
+	struct tls_ctx *client_tls, *smart_tls;	/* smart: shows our certificate */
 	struct work_pool *pool;
 	struct login *login;
 	struct resolver *dns;
@@ -47,6 +49,7 @@ struct hub {
 	bool route_stale;
 	struct reroute reroute;
 	struct rcptcache *cache;
+	struct trust trust;
 	struct retry_conf retry;
 	struct metric_set *metrics;
 	uv_timer_t *tick;

@@ -67,6 +67,7 @@ static void on_change(void *ctx, const struct object *o)
 	reroute_note(&h->reroute, o, clock_mono_ms());
 	h->route_stale = true;
 	rcptcache_clear(h->cache);
+	trust_note(&h->trust, o);
 }
 
 static void on_peer(void *ctx, struct rpc_peer *p, bool up)
@@ -141,14 +142,25 @@ static void on_tick(uv_timer_t *t)
 	check_drained(h);
 }
 
+/* Others know us by the certificate that we show them. */
+static void tell_pin(struct hub *h)
+{
+	struct tls_cert_info info;
+
+	if (tls_ctx_cert(h->smart_tls, 0, &info) == ERR_OK)
+		member_set_pin(h->relay.member, info.pin);
+}
+
 static void on_reload(void *ctx)
 {
 	struct hub *h = ctx;
 	struct errbuf eb = { "" };
 
 	conn_limits_set(h->limits, h->conf->connections, h->conf->per_source);
-	if (tls_ctx_reload(h->tls, &eb))
+	if (tls_ctx_reload(h->tls, &eb) || tls_ctx_reload(h->internal_tls, &eb) ||
+	    tls_ctx_reload(h->smart_tls, &eb))
 		log_error(NULL, "certificate not reloaded detail=%s", eb.text);
+	tell_pin(h);
 }
 
 /* No new sessions; those that are open end between messages, and edges are told
@@ -244,8 +256,14 @@ static enum err open_tls(struct hub *h, struct errbuf *eb)
 {
 	const struct relay_tls tc = { h->conf->data_dir, h->conf->certificate, h->conf->key,
 				      h->conf->hostname };
+	const struct tls_cert cert = { h->conf->certificate, h->conf->key };
+	const struct tls_server_conf ic = { .certs = &cert, .n_certs = 1,
+					    .client = TLS_CLIENT_ASK };
+	enum err e = relay_open_tls(&tc, &h->tls, &h->client_tls, eb);
 
-	return relay_open_tls(&tc, &h->tls, &h->client_tls, eb);
+	if (!e)
+		e = relay_open_smart_tls(&tc, &h->smart_tls, eb);
+	return e ? e : tls_server_new(&ic, &h->internal_tls, eb);
 }
 
 static enum err open_storage(struct hub *h, struct errbuf *eb)
@@ -277,7 +295,8 @@ static void open_workers(struct hub *h)
 {
 	const struct outbound_conf oc = {
 		.loop = h->loop, .net = h->net, .dns = h->dns, .queue = h->relay.queue,
-		.track = h->relay.track, .tls = h->client_tls, .hostname = h->conf->hostname,
+		.track = h->relay.track, .tls = h->client_tls, .smart_tls = h->smart_tls,
+		.hostname = h->conf->hostname,
 		.retry = &h->retry, .total = h->conf->outbound, .per_hop = h->conf->per_domain,
 		.route = outbound_settings, .on_sent = on_sent, .ctx = h,
 	};
@@ -321,9 +340,10 @@ static enum err open_state(struct hub *h, struct svc *svc, struct errbuf *eb)
 		e = open_member(h, svc, eb);
 	if (e)
 		return e;
+	tell_pin(h);
 	open_workers(h);
 	front_ready(h->submission, h->relay.spool, h->tls);
-	front_ready(h->internal, h->relay.spool, h->tls);
+	front_ready(h->internal, h->relay.spool, h->internal_tls);
 	h->route_stale = true;
 	hub_route(h);
 	uv_timer_start(h->tick, on_tick, 200, 1000);
@@ -352,7 +372,10 @@ static void close_all(struct hub *h)
 	spool_close(&h->relay.spool);
 	resolver_close(&h->dns);
 	tls_ctx_unref(&h->tls);
+	tls_ctx_unref(&h->internal_tls);
 	tls_ctx_unref(&h->client_tls);
+	tls_ctx_unref(&h->smart_tls);
+	trust_fini(&h->trust);
 	net_close(&h->net);
 	conn_limits_free(&h->limits);
 	route_fini(&h->route);

@@ -14,7 +14,8 @@
 struct submit {
 	struct hub *hub;
 	struct front_session *front;
-	bool trusted;			/* from a trusted range */
+	bool internal;			/* on the port for servers and trusted hosts */
+	enum trust_level trust;
 	struct sasl *sasl;
 	struct login_result user;
 	bool authenticated;
@@ -37,6 +38,22 @@ static struct submit *of(struct smtp_server *s, void *ctx)
 
 /* ---- connections ------------------------------------------------------------------- */
 
+/* Asked anew for each message: a server may have been removed, or just come. */
+static void find_trust(struct submit *u, struct smtp_server *s)
+{
+	struct hub *h = u->hub;
+	struct conn_tls tls = { 0 };
+
+	if (!u->internal)
+		return;
+	if (front_session_conn(u->front))
+		conn_tls(front_session_conn(u->front), &tls);
+	u->trust = trust_of(&h->trust, member_replica(h->relay.member), hub_route(h),
+			    front_session_peer(u->front), &tls);
+	if (u->trust != TRUST_NONE)
+		smtp_server_set_trusted(s);
+}
+
 static void begin(void *ctx, struct smtp_server *s, bool internal)
 {
 	struct front_session *fs = ctx;
@@ -48,9 +65,8 @@ static void begin(void *ctx, struct smtp_server *s, bool internal)
 	front_session_set(fs, u);
 	snprintf(u->log.tags, sizeof(u->log.tags), "client=%s",
 		 addr_host(front_session_peer(fs), host));
-	u->trusted = internal && route_is_trusted(hub_route(u->hub), front_session_peer(fs));
-	if (u->trusted)
-		smtp_server_set_trusted(s);
+	u->internal = internal;
+	find_trust(u, s);
 	smtp_server_set_max_size(s, (uint64_t)hub_route(u->hub)->max_message);
 	smtp_server_answer(s, 220, NULL, NULL);
 }
@@ -178,7 +194,8 @@ static void on_mail(void *ctx, struct smtp_server *s, const struct smtp_mail *in
 	struct mail *m;
 
 	mail_unref(&u->mail);
-	if (!u->authenticated && !u->trusted) {
+	find_trust(u, s);
+	if (!u->authenticated && u->trust == TRUST_NONE) {
 		smtp_server_answer(s, 530, "5.7.1", "Client was not authenticated");
 		return;
 	}
@@ -201,7 +218,8 @@ static void on_mail(void *ctx, struct smtp_server *s, const struct smtp_mail *in
 		return;
 	}
 	m->envid = arena_str(&m->arena, in->envid);
-	m->flags = MAIL_AUTHENTICATED | (in->smtputf8 ? MAIL_UTF8 : 0) |
+	m->flags = (u->authenticated || u->trust != TRUST_EDGE ? MAIL_AUTHENTICATED : 0) |
+		   (in->smtputf8 ? MAIL_UTF8 : 0) |
 		   (in->ret == SMTP_RET_FULL ? MAIL_RET_FULL : 0) |
 		   (in->ret == SMTP_RET_HDRS ? MAIL_RET_HDRS : 0);
 	if (u->authenticated)
@@ -305,6 +323,12 @@ static void stamp(struct submit *u, struct smtp_server *s, struct mail *m,
 	stamp_received(m, &t);
 }
 
+/* Header fields of servers come from servers only, not from users of theirs. */
+static bool may_write_ours(const struct submit *u)
+{
+	return !u->authenticated && (u->trust == TRUST_SERVER || u->trust == TRUST_EDGE);
+}
+
 /* OK, or the answer is given. */
 static bool prepare(struct submit *u, struct smtp_server *s, struct mail *m)
 {
@@ -316,7 +340,7 @@ static bool prepare(struct submit *u, struct smtp_server *s, struct mail *m)
 	m->root = m->id.origin;
 	m->received_ms = clock_wall_ms();
 	if (m->id.seq == 0 || stamp_read(m, &sh, &eb) ||
-	    (sh.forbidden && stamp_firewall(m, h->relay.spool, &eb))) {
+	    (sh.forbidden && !may_write_ours(u) && stamp_firewall(m, h->relay.spool, &eb))) {
 		smtp_server_answer(s, 451, "4.3.0", "Try again later");
 		return false;
 	}
@@ -350,7 +374,7 @@ static void on_data_end(void *ctx, struct smtp_server *s, struct spool_body *bod
 		 m->n_rcpts, (unsigned long long)m->size,
 		 log_clean(m->message_id, strlen(m->message_id), clean, sizeof(clean)));
 	track_add(h->relay.track, m->received_ms, "receive", m, NULL,
-		  u->authenticated ? u->user.user : "trusted");
+		  u->authenticated ? u->user.user : trust_text(u->trust));
 	metric_add(h->metrics, HUB_ACCEPTED, 1);
 	g = xcalloc(1, sizeof(*g));
 	g->submit = u;

@@ -4,9 +4,9 @@
  * submit - SMTP from users (port 587) and from the organisation's hosts (port 25)
  *
  * A user authenticates under TLS and sends as an address of their own, or one they
- * have been given send-as for.  The internal port takes mail from the trusted
- * ranges, which may relay; users may authenticate there too; all others are told
- * 530 5.7.1.
+ * have been given send-as for.  The internal port takes mail from servers of the
+ * organisation, known by the TLS certificate they show, and from the trusted ranges:
+ * both may relay.  Users may authenticate there too; all others are told 530 5.7.1.
  */
 #include "common/relay/server.h"
 

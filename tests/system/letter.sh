@@ -37,6 +37,39 @@ swaks --server 127.0.0.1:$((base + 587)) -tls --auth PLAIN --auth-user alice \
 swaks --server 127.0.0.1:$((base + 587)) --from alice@example.test --to bob@example.test \
 	>"$work/swaks" 2>&1 && fail "submission without a login"
 
+# The hub's internal port: servers of the organisation are known by their certificates.
+inside() {
+	subject=$1
+	shift
+	swaks --server 127.0.0.1:$((base + 26)) --from you@outside.test --to alice@example.test \
+		--header "Subject: $subject" "$@" >"$work/swaks" 2>&1
+}
+refused() {
+	inside "$@" && fail "the hub takes a letter $1"
+	grep -q '^<.* 530 5.7.1' "$work/swaks" || { cat "$work/swaks"; fail "no 530 5.7.1 $1"; }
+}
+tls=$demo_dir/data/edge/tls
+inside 'by an edge' -tls --tls-cert "$tls/cert.pem" --tls-key "$tls/key.pem" --to you@outside.test ||
+	{ cat "$work/swaks"; fail "the hub does not know the edge's certificate"; }
+inside 'by an edge' -tls --tls-cert "$tls/cert.pem" --tls-key "$tls/key.pem" ||
+	{ cat "$work/swaks"; fail "the edge's certificate is not known twice"; }
+has() { bourse message list "$1" | grep -q "$2"; }
+until_true 5 has alice 'by an edge' || fail "alice has no letter by an edge"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+	-subj /CN=mail.example.test -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null ||
+	fail "openssl makes no certificate"
+refused 'by a stranger' -tls --tls-cert "$work/cert.pem" --tls-key "$work/key.pem"
+refused 'without a certificate' -tls
+refused 'in plain'
+# Another certificate at SIGHUP: the hub knows it soon, and the last one no more.
+mkdir "$work/last"
+cp "$tls"/*.pem "$work/last"
+cp "$work/cert.pem" "$work/key.pem" "$tls"
+kill -HUP "$(cat "$demo_dir/pid/edge")"
+until_true 15 inside 'by the new key' -tls --tls-cert "$tls/cert.pem" --tls-key "$tls/key.pem" ||
+	{ cat "$work/swaks"; fail "the hub does not learn the edge's next certificate"; }
+refused 'by the old key' -tls --tls-cert "$work/last/cert.pem" --tls-key "$work/last/key.pem"
+
 deploy/demo stop "$demo_dir" >"$work/stop" || fail "stop"
 grep -q killed "$work/stop" && fail "a daemon had to be killed: $(cat "$work/stop")"
 for l in "$demo_dir"/log/*.log; do
