@@ -72,7 +72,7 @@
 	X(50, HIDDEN, "hidden", BOOL, 0, IN_RECIPIENT, "not in address lists")                         \
 	X(51, INCARNATION, "incarnation", GUID, ATTR_READONLY, IN(ORGANISATION), "of this directory")  \
 	X(52, POSTMASTER, "postmaster", TEXT, 0, IN(ORGANISATION) | IN(TRANSPORT),                     \
-	  "address that DSNs come from")                                                             \
+	  "who gets postmaster's mail, and reports come from")                                       \
 	X(53, DEPARTMENT, "department", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "organisational unit")     \
 	X(54, COMPANY, "company", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "company")                       \
 	X(55, PHONE, "phone", TEXT, ATTR_MULTI, IN(MAILBOX) | IN(CONTACT), "telephone numbers")        \

@@ -204,6 +204,7 @@ until_true 5 waits || { bourse queue list; fail "the queue does not say why it w
 mail silent x@soft.test
 kill "$soft"
 wait "$soft" 2>/dev/null
+others=$(echo "$others" | sed "s/ $soft / /")	# its number may be another's by the end
 sink 13
 bourse queue retry hub "$(bourse queue list | awk '/soft\.test/ { print $2 }')" ||
 	fail "queue retry"
