@@ -359,18 +359,32 @@ static void config_once(void)
 
 /* The lock is on a file beside: closing any descriptor of the database file
  * would drop SQLite's own POSIX locks on it. */
-static enum err take_lock(struct db *db, const char *path, struct errbuf *eb)
+enum err db_lock(const char *path, int *fd, struct errbuf *eb)
 {
 	char *name = xasprintf("%s.lock", path);
 	enum err e = ERR_OK;
 
-	db->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (db->lock_fd < 0)
+	*fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd < 0)
 		e = err_errno(eb, errno, name);
-	else if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
 		e = err_set(eb, ERR_AGAIN, "%s is in use by another process", path);
 	free(name);
+	if (e)
+		db_unlock(fd);
 	return e;
+}
+
+void db_unlock(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+struct sqlite3 *db_handle(struct db *db)
+{
+	return db->h;
 }
 
 /* A file made here is private from its first moment, and its name is durable. */
@@ -552,7 +566,7 @@ enum err db_open(const struct db_conf *conf, const struct db_schema *schema,
 	if (!(conf->flags & DB_CREATE) && access(conf->path, F_OK) < 0)
 		e = err_set(eb, ERR_NOTFOUND, "%s: no such file", conf->path);
 	if (e == ERR_OK && !(conf->flags & DB_SHARED))
-		e = take_lock(db, conf->path, eb);
+		e = db_lock(conf->path, &db->lock_fd, eb);
 	if (e == ERR_OK && (conf->flags & DB_CREATE))
 		e = make_file(conf->path, eb);
 	if (e == ERR_OK)
@@ -578,8 +592,7 @@ void db_close(struct db **dbp)
 	}
 	CHECK(sqlite3_close(db->h) == SQLITE_OK);
 	vfs_put(&db->vfs);
-	if (db->lock_fd >= 0)
-		close(db->lock_fd);	/* drops the lock */
+	db_unlock(&db->lock_fd);
 	free(db->rows);
 	free(db);
 }

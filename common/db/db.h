@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 struct db;
+struct sqlite3;
 struct db_row;
 
 struct db_sql {
@@ -69,6 +70,9 @@ struct db_schema {
 enum err db_open(const struct db_conf *conf, const struct db_schema *schema,
 		 struct db **out, struct errbuf *eb) A_MUST_USE;
 void db_close(struct db **db);
+/* Only the lock of db_open(), for tools that read a file some other way; AGAIN: in use. */
+enum err db_lock(const char *path, int *fd, struct errbuf *eb) A_MUST_USE;
+void db_unlock(int *fd);
 
 /* ---- statements ---------------------------------------------------------- */
 
@@ -108,6 +112,9 @@ bool db_in_transaction(const struct db *db);
 enum err db_savepoint(struct db *db, struct errbuf *eb) A_MUST_USE;
 enum err db_release(struct db *db, struct errbuf *eb) A_MUST_USE;
 void db_rollback_savepoint(struct db *db);
+
+/* Private to common/db. */
+struct sqlite3 *db_handle(struct db *db);
 
 /* ---- housekeeping -------------------------------------------------------- */
 

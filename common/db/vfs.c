@@ -81,7 +81,7 @@ static bool all_zero(const unsigned char *p, size_t n)
 
 /* A page of the free list may never have been written: a hole, all zero, which
  * SQLite does not take for anything else. */
-static bool page_ok(const unsigned char *page, sqlite3_int64 at)
+bool vfs_page_ok(const unsigned char *page, int64_t at)
 {
 	return word(page + VFS_PAGE - VFS_RESERVED) == page_sum(page, at) ||
 	       all_zero(page, VFS_PAGE);
@@ -178,7 +178,7 @@ static int file_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 
 	if (rc)
 		return rc;
-	if (file->is_db && n == VFS_PAGE && at % VFS_PAGE == 0 && !page_ok(p, at))
+	if (file->is_db && n == VFS_PAGE && at % VFS_PAGE == 0 && !vfs_page_ok(p, at))
 		return SQLITE_IOERR_DATA;
 	if (file->is_wal && !wal_read(file->v, p, n, at))
 		return SQLITE_IOERR_DATA;

@@ -17,6 +17,8 @@
  * One struct vfs serves all connections of the process to one file.
  */
 #include "common/base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 #define VFS_PAGE 8192
 #define VFS_RESERVED 32
@@ -27,4 +29,6 @@ struct vfs;
 enum err vfs_get(const char *path, struct vfs **out, struct errbuf *eb) A_MUST_USE;
 void vfs_put(struct vfs **v);
 const char *vfs_name(const struct vfs *v);
+/* Does the checksum of a page that is read from this offset of the file fit? */
+bool vfs_page_ok(const unsigned char *page, int64_t at);
 #endif
