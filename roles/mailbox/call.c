@@ -29,6 +29,7 @@ struct call *call_new(struct rpc_request *rq, struct mref *ref, size_t op_size)
 	c->st = rq->role;	/* where its first field is */
 	c->rq = rq;
 	c->ref = ref;
+	c->mbx = ref ? ref->mbx : 0;
 	c->mdb = ref ? ref->sdb->mdb : NULL;
 	c->op = arena_alloc(&c->arena, op_size);
 	c->st->n_calls++;
@@ -85,7 +86,8 @@ void call_write(struct call *c, tx_fn *fn, enum lane lane, size_t bytes)
 
 void call_read(struct call *c, read_fn *fn)
 {
-	c->job = (struct job){ .read = fn, .arg = c->op, .done = job_done };
+	c->job = (struct job){ .read = fn, .arg = c->op, .done = job_done,
+			       .mbx = c->mbx };
 	c->is_working = true;
 	mdb_read(c->mdb, &c->job);
 }

@@ -20,6 +20,7 @@ struct call {
 	struct rpc_request *rq;		/* NULL: the caller is gone */
 	struct mref *ref;		/* valid until the first wait only */
 	struct mdb *mdb;
+	int64_t mbx;			/* the ref's, 0: none */
 	struct job job;
 	struct arena arena;
 	void *op;			/* in the arena */

@@ -24,6 +24,7 @@ struct job {
 	size_t bytes;		/* roughly what a write adds to the file */
 	tx_fn *write;		/* one of the two */
 	read_fn *read;
+	int64_t mbx;		/* reads only: the mailbox they are about, 0: none alone */
 	void *arg;
 	void (*done)(struct job *j);
 	enum err e;		/* result, with its story */

@@ -61,6 +61,18 @@ static enum err identify(struct mdb *m, struct db *db, struct errbuf *eb)
 	return db_run(db, &q_new_database, eb, "gt", &m->conf.guid, m->conf.name);
 }
 
+enum err mdb_move_on(struct db *db, struct errbuf *eb)
+{
+	enum err e = db_begin(db, eb);
+
+	if (e == ERR_OK)
+		e = db_exec(db, jump, eb);
+	if (e == ERR_OK)
+		e = db_commit(db, eb);
+	db_rollback(db);
+	return e;
+}
+
 static enum err activate(struct mdb *m, struct db *db, struct errbuf *eb)
 {
 	char *marker = xasprintf("%s/restored", m->conf.folder);
@@ -68,12 +80,7 @@ static enum err activate(struct mdb *m, struct db *db, struct errbuf *eb)
 	bool found;
 
 	if (access(marker, F_OK) == 0) {
-		e = db_begin(db, eb);
-		if (e == ERR_OK)
-			e = db_exec(db, jump, eb);
-		if (e == ERR_OK)
-			e = db_commit(db, eb);
-		db_rollback(db);
+		e = mdb_move_on(db, eb);
 		if (e == ERR_OK)
 			e = read_identity(m, db, &found, eb);
 		/* A crash before this line only moves the numbers on once more. */
@@ -265,6 +272,17 @@ void mdb_shut(struct mdb *m, int64_t mbx, const char *why)
 	s = xcalloc(1, sizeof(*s));
 	*s = (struct shut_post){ .post.fn = on_shut, .mdb = m, .mbx = mbx };
 	inbox_post(m->conf.inbox, &s->post.item);
+}
+
+/* Is it this mailbox alone, or what all share?  Either way an operator is told. */
+void mdb_damage(struct mdb *m, int64_t mbx, const char *why)
+{
+	log_error(NULL, "store damage database=%s mbx=%lld detail=%s", m->conf.name,
+		  (long long)mbx, why);
+	if (mbx)
+		mdb_shut(m, mbx, why);
+	else
+		atomic_store(&m->is_damaged, true);
 }
 
 enum err mdb_reopen(struct mdb *m, const struct guid *mailbox, struct errbuf *eb)

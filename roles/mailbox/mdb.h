@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 struct checkpoint;
+struct db;
 struct reader;
 struct writer;
 struct mdb;
@@ -76,6 +77,9 @@ void mdb_read(struct mdb *m, struct job *j);
  * need (disk_low)?  The disk is asked once a second.  Loop only. */
 bool mdb_has_room(struct mdb *m, uint64_t bytes, uint64_t disk_low, int64_t mono_ms);
 
+/* Epoch and counters of every mailbox beyond what a lost copy may have handed out. */
+enum err mdb_move_on(struct db *db, struct errbuf *eb) A_MUST_USE;
+
 /* Every mailbox of the file, for the loop's table; at open, before any job. */
 struct mdb_mailbox {
 	int64_t mbx;
@@ -86,7 +90,9 @@ struct mdb_mailbox {
 typedef void mdb_each_fn(void *ctx, const struct mdb_mailbox *mb);
 enum err mdb_each(struct mdb *m, mdb_each_fn *fn, void *ctx, struct errbuf *eb) A_MUST_USE;
 
-/* The writer found damage below this mailbox. */
+/* The writer or a reader met damage while it worked on this mailbox; 0: on what all
+ * share.  Any thread. */
+void mdb_damage(struct mdb *m, int64_t mbx, const char *why);
 void mdb_shut(struct mdb *m, int64_t mbx, const char *why);
 /* An operator had it repaired. */
 enum err mdb_reopen(struct mdb *m, const struct guid *mailbox, struct errbuf *eb) A_MUST_USE;

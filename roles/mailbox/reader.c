@@ -41,9 +41,10 @@ static void run_job(struct reader *r, struct db **db, struct job *j)
 		j->e = j->read(*db, j->arg, &j->eb);
 		db_rollback(*db);
 	}
-	if (j->e == ERR_CORRUPT)
-		log_error(NULL, "store damage database=%s detail=%s", r->mdb->conf.name,
-			  j->eb.text);
+	if (j->e == ERR_CORRUPT) {
+		mdb_damage(r->mdb, j->mbx, j->eb.text);
+		j->e = ERR_AGAIN;
+	}
 	inbox_post(r->mdb->conf.inbox, &j->post.item);
 }
 

@@ -156,19 +156,6 @@ static enum err commit(struct writer *w, struct errbuf *eb)
 	return ERR_OK;
 }
 
-/* Is it this mailbox alone, or what all share?  Either way the caller may try
- * again later: an operator is told. */
-static void damage(struct writer *w, struct job *j)
-{
-	log_error(NULL, "store damage database=%s mbx=%lld detail=%s", w->mdb->conf.name,
-		  (long long)w->tx.working, j->eb.text);
-	if (w->tx.working)
-		mdb_shut(w->mdb, w->tx.working, j->eb.text);
-	else
-		atomic_store(&w->mdb->is_damaged, true);
-	j->e = ERR_AGAIN;
-}
-
 static void run_alone(struct writer *w, struct job *j)
 {
 	j->e = tx_begin(&w->tx, clock_wall_ms(), &j->eb);
@@ -179,9 +166,10 @@ static void run_alone(struct writer *w, struct job *j)
 		j->e = commit(w, &j->eb);
 	else
 		tx_rollback(&w->tx);
-	if (j->e == ERR_CORRUPT)
-		damage(w, j);
-	else if (j->e == ERR_FULL || j->e == ERR_AGAIN)
+	if (j->e == ERR_CORRUPT) {
+		mdb_damage(w->mdb, w->tx.working, j->eb.text);
+		j->e = ERR_AGAIN;	/* the caller may try again later */
+	} else if (j->e == ERR_FULL || j->e == ERR_AGAIN)
 		log_warn(NULL, "store write failed database=%s err=%s detail=%s",
 			 w->mdb->conf.name, err_text(j->e), j->eb.text);
 }

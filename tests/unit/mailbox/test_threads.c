@@ -457,6 +457,32 @@ static void test_damage_shuts_one_mailbox(void **state)
 	assert_int_equal(b->failed, 1);
 }
 
+static enum err read_corrupt(struct db *db, void *arg, struct errbuf *eb)
+{
+	(void)arg;
+	(void)db;
+	return err_set(eb, ERR_CORRUPT, "a page's checksum is wrong");
+}
+
+/* Damage that only a reader meets shuts the mailbox it read for as well. */
+static void test_damage_found_by_a_reader(void **state)
+{
+	struct bench *b = *state;
+	struct waiting w = { .job = { .read = read_corrupt, .done = job_done,
+				      .mbx = b->mbx[0] } };
+
+	mdb_read(b->mdb, &w.job);
+	while (!w.done || b->shut == 0)
+		uv_run(&b->loop, UV_RUN_ONCE);
+	assert_int_equal(w.job.e, ERR_AGAIN);
+	assert_int_equal(b->shut, b->mbx[0]);
+	assert_false(atomic_load(&b->mdb->is_damaged));
+	assert_int_equal(mdb_each(b->mdb, count_shut, b, NULL), ERR_OK);
+	assert_int_equal(b->failed, 1);
+	assert_int_equal(run(b, NULL, read_corrupt, NULL), ERR_AGAIN);	/* nobody's alone */
+	assert_true(atomic_load(&b->mdb->is_damaged));
+}
+
 /* ---- a restored copy ----------------------------------------------------------------------- */
 
 static enum err read_numbers(struct tx *tx, void *arg, struct errbuf *eb)
@@ -581,6 +607,7 @@ int main(void)
 		T(test_throughput),
 		T(test_killed_in_the_middle),
 		T(test_damage_shuts_one_mailbox),
+		T(test_damage_found_by_a_reader),
 		T(test_a_restored_copy_never_reuses_numbers),
 		T(test_lanes_share),
 		T(test_room),
