@@ -4,6 +4,7 @@
 #include "roles/mailbox/assign.h"
 #include "roles/mailbox/conf.h"
 #include "roles/mailbox/keep.h"
+#include "roles/mailbox/repair.h"
 #include "roles/mailbox/role.h"
 #include <stdlib.h>
 
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
 	struct mailbox_conf conf = { 0 };
 	const struct svc_spec spec = {
 		.name = "bourse-mailbox", .what = "mailbox databases of a Bourse organisation",
+		.args = "[repair DATABASE [--to FOLDER] [--swap]]",
 		.items = mailbox_conf_items, .n_items = mailbox_conf_n_items, .conf = &conf,
 	};
 	struct role st = { .conf = &conf };
@@ -70,6 +72,10 @@ int main(int argc, char **argv)
 	e = svc_enter(st.svc, &eb);
 	if (e)
 		goto out;
+	if (svc_words(st.svc)[0]) {
+		e = repair_main(st.data, svc_words(st.svc), &eb);
+		goto out;
+	}
 	e = role_open(&st, &eb);
 	if (e)
 		goto out;
