@@ -51,10 +51,12 @@ refused() {
 tls=$demo_dir/data/edge/tls
 inside 'by an edge' -tls --tls-cert "$tls/cert.pem" --tls-key "$tls/key.pem" --to you@outside.test ||
 	{ cat "$work/swaks"; fail "the hub does not know the edge's certificate"; }
-inside 'by an edge' -tls --tls-cert "$tls/cert.pem" --tls-key "$tls/key.pem" ||
+inside 'by an edge' -tls --tls-cert "$tls/cert.pem" --tls-key "$tls/key.pem" \
+	--header 'X-MS-Exchange-Organization-SCL: 5' ||
 	{ cat "$work/swaks"; fail "the edge's certificate is not known twice"; }
 has() { bourse message list "$1" | grep -q "$2"; }
 until_true 5 has alice 'by an edge' || fail "alice has no letter by an edge"
+bourse message show alice | grep -q 'Organization-SCL: 5' || fail "a server's header field is gone"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
 	-subj /CN=mail.example.test -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null ||
 	fail "openssl makes no certificate"

@@ -23,6 +23,9 @@ struct rig {
 	struct resolver *dns;
 	struct front *front;
 	struct outbound *out;
+	struct tls_ctx *server_tls, *client_tls, *smart_tls;
+	uint8_t pin[TLS_PIN];		/* of the one certificate */
+	struct conn_tls seen;		/* by the host, of its last client */
 	struct smtp_server_conf smtp;
 	uint16_t port;			/* that the connector says */
 	struct retry_conf retry;
@@ -64,6 +67,7 @@ static void on_data_end(void *ctx, struct smtp_server *s, struct spool_body *bod
 	size_t got;
 
 	(void)facts;
+	conn_tls(front_session_conn(ctx), &r->seen);
 	assert_int_equal(spool_body_read(body, 0, text, sizeof(text) - 1, &got, NULL), ERR_OK);
 	assert_memory_equal(text, "X-Trace: 1\r\nSubject: x\r\n", 24);
 	r->messages++;
@@ -108,6 +112,28 @@ static void quiet(enum log_level level, const char *line)
 	(void)line;
 }
 
+/* STARTTLS is offered by the tests that want it. */
+static void make_tls(struct rig *r, struct errbuf *eb)
+{
+	static const char *const names[] = { "in.test" };
+	char cert[80], key[80];
+	const struct tls_cert own = { cert, key };
+	const struct tls_server_conf sc = { .certs = &own, .n_certs = 1,
+					    .client = TLS_CLIENT_ASK };
+	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE };
+	const struct tls_client_conf mc = { .verify = TLS_VERIFY_NONE, .cert = own };
+	struct tls_cert_info info;
+
+	snprintf(cert, sizeof(cert), "%s/cert.pem", r->dir);
+	snprintf(key, sizeof(key), "%s/key.pem", r->dir);
+	assert_int_equal(tls_self_signed(cert, key, names, 1, 2, eb), ERR_OK);
+	assert_int_equal(tls_server_new(&sc, &r->server_tls, eb), ERR_OK);
+	assert_int_equal(tls_client_new(&cc, &r->client_tls, eb), ERR_OK);
+	assert_int_equal(tls_client_new(&mc, &r->smart_tls, eb), ERR_OK);
+	assert_int_equal(tls_ctx_cert(r->smart_tls, 0, &info), ERR_OK);
+	memcpy(r->pin, info.pin, sizeof(r->pin));
+}
+
 static int rig_up(void **state)
 {
 	static const char *const addrs[] = { "127.0.0.1:0", NULL };
@@ -143,7 +169,10 @@ static int rig_up(void **state)
 	fc.net = r->net;
 	if (front_open(&fc, &r->front, &eb))
 		fail_msg("%s", eb.text);
-	front_ready(r->front, r->spool, NULL);
+	make_tls(r, &eb);
+	front_ready(r->front, r->spool, r->server_tls);
+	oc.tls = r->client_tls;
+	oc.smart_tls = r->smart_tls;
 	r->port = front_port(r->front);
 	r->retry = retry_hub;
 	oc.net = r->net;
@@ -170,6 +199,9 @@ static int rig_down(void **state)
 	resolver_close(&r->dns);
 	track_close(&r->track);
 	net_close(&r->net);
+	tls_ctx_unref(&r->server_tls);
+	tls_ctx_unref(&r->client_tls);
+	tls_ctx_unref(&r->smart_tls);
 	uv_close((uv_handle_t *)&r->guard, NULL);
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&r->loop), 0);
@@ -308,6 +340,36 @@ static void test_success_is_whose_to_report(void **state)
 	assert_int_equal(r->sent, 5);
 }
 
+/* Smart hosts may be servers of ours that know us by our certificate; hosts outside
+ * are not shown it. */
+static void test_smart_hosts_see_our_certificate(void **state)
+{
+	static const struct {
+		enum hop_kind kind;
+		const char *hop;
+		bool starttls, cert;
+	} cases[] = {
+		{ HOP_DOMAIN, "[127.0.0.1]", true, false },
+		{ HOP_SMART, "127.0.0.1", true, true },
+		{ HOP_SMART, "[127.0.0.1]", false, false },
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		if (cases[i].starttls)
+			r->smtp.ext |= SMTP_EXT_STARTTLS;
+		else
+			r->smtp.ext &= ~(unsigned)SMTP_EXT_STARTTLS;
+		add(r, cases[i].kind, cases[i].hop, "a@x.test");
+		until(r, "");
+		assert_int_equal(r->messages, i + 1);
+		assert_int_equal(r->seen.version != NULL, cases[i].starttls);
+		assert_int_equal(r->seen.has_peer_cert, cases[i].cert);
+		if (cases[i].cert)
+			assert_memory_equal(r->seen.peer_pin, r->pin, TLS_PIN);
+	}
+}
+
 static void test_many_recipients_go_in_parts(void **state)
 {
 	struct rig *r = *state;
@@ -412,6 +474,7 @@ int main(void)
 		T(test_each_recipient_has_its_result),
 		T(test_queue_says_why_a_recipient_waits),
 		T(test_success_is_whose_to_report),
+		T(test_smart_hosts_see_our_certificate),
 		T(test_many_recipients_go_in_parts),
 		T(test_nobody_listens),
 		T(test_turned_away_waits),
