@@ -66,7 +66,7 @@ static uint64_t page_sum(const unsigned char *page, sqlite3_int64 at)
 	return sum(page, VFS_PAGE - VFS_RESERVED, (uint64_t)at / VFS_PAGE + 1);
 }
 
-static void stamp(unsigned char *page, sqlite3_int64 at)
+void vfs_stamp(unsigned char *page, int64_t at)
 {
 	uint64_t v = htole64(page_sum(page, at));
 
@@ -191,7 +191,7 @@ static int file_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 
 	/* In place: the reserved bytes of SQLite's buffer are nobody's else. */
 	if (file->is_db && n == VFS_PAGE && at % VFS_PAGE == 0)
-		stamp((unsigned char *)(uintptr_t)p, at);
+		vfs_stamp((unsigned char *)(uintptr_t)p, at);
 	if (file->is_wal)
 		wal_written(file->v, p, n, at);
 	return METHODS(f)->xWrite(BELOW(f), p, n, at);

@@ -31,4 +31,5 @@ void vfs_put(struct vfs **v);
 const char *vfs_name(const struct vfs *v);
 /* Does the checksum of a page that is read from this offset of the file fit? */
 bool vfs_page_ok(const unsigned char *page, int64_t at);
+void vfs_stamp(unsigned char *page, int64_t at);	/* make it fit */
 #endif

@@ -62,12 +62,12 @@ DB_SQL(q_has_database, "SELECT 1 FROM database");
 DB_SQL(q_add_database,
        "INSERT INTO database(one, guid, name, schema_ver, epoch) VALUES(1, ?1, '', 1, unixepoch())");
 DB_SQL(q_lost_mail,
-       "SELECT hex(m.guid), f.name, l.uid, l.subject FROM salvage_lost l CROSS JOIN mailbox m"
+       "SELECT m.guid, f.name, l.uid, l.subject FROM salvage_lost l CROSS JOIN mailbox m"
        " ON m.mbx = l.mbx LEFT JOIN folder f ON f.mbx = l.mbx AND f.fid = l.fid"
        " ORDER BY l.mbx, l.fid, l.uid");
 /* Of which not even an index knows. */
 DB_SQL(q_untold,
-       "SELECT hex(m.guid), f.name, n FROM (SELECT f.mbx AS mbx, f.fid AS fid, f.n_total"
+       "SELECT m.guid, f.name, n FROM (SELECT f.mbx AS mbx, f.fid AS fid, f.n_total"
        " - (SELECT count(*) FROM placement p WHERE p.mbx = f.mbx AND p.fid = f.fid)"
        " - (SELECT count(*) FROM salvage_lost l WHERE l.mbx = f.mbx AND l.fid = f.fid"
        " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.mbx = l.mbx AND p.fid = l.fid"
@@ -100,6 +100,16 @@ static void print_text(FILE *out, const char *s)
 {
 	for (; s && *s; s++)
 		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s, out);
+}
+
+static void print_place(FILE *out, struct db_row *r)
+{
+	struct guid g = { { 0 } };
+	char text[GUID_TEXT];
+
+	db_guid(r, 0, &g);
+	fprintf(out, "lost: mailbox %s folder \"", guid_text(&g, text));
+	print_text(out, db_text(r, 1));
 }
 
 /* ---- steps --------------------------------------------------------------------------- */
@@ -194,8 +204,7 @@ static enum err report_lost(struct work *w, struct errbuf *eb)
 
 	while (db_next(r)) {
 		w->r->messages_lost++;
-		fprintf(out, "lost: mailbox %s folder \"", db_text(r, 0));
-		print_text(out, db_text(r, 1));
+		print_place(out, r);
 		fprintf(out, "\" uid %lld subject \"", (long long)db_int(r, 2));
 		print_text(out, db_text(r, 3));
 		fprintf(out, "\"\n");
@@ -206,8 +215,7 @@ static enum err report_lost(struct work *w, struct errbuf *eb)
 	r = db_query(w->db, &q_untold, "");
 	while (db_next(r)) {
 		w->r->messages_lost += db_int(r, 2);
-		fprintf(out, "lost: mailbox %s folder \"", db_text(r, 0));
-		print_text(out, db_text(r, 1));
+		print_place(out, r);
 		fprintf(out, "\" %lld messages without a trace\n", (long long)db_int(r, 2));
 	}
 	return db_end(&r, eb);
