@@ -199,6 +199,7 @@ static void test_pages_of_each_table(void **state)
 		compare(&b, good, &r);
 		bed_close(&b);
 	}
+	copy_file(good, rig->path);
 	unlink(good);
 	free(good);
 	rig_open(rig, 0);
@@ -235,6 +236,7 @@ static void test_pages_anywhere(void **state)
 		compare(&b, good, &r);
 		bed_close(&b);
 	}
+	copy_file(good, rig->path);
 	unlink(good);
 	free(good);
 	rig_open(rig, 0);
@@ -287,6 +289,7 @@ static void test_forged_pages(void **state)
 		bed_close(&b);
 	}
 	assert_in_range(ended_well, 6, 8);
+	copy_file(good, rig->path);
 	unlink(good);
 	free(good);
 	rig_open(rig, 0);
