@@ -296,6 +296,7 @@ enum err repair_database(struct repair *r, struct errbuf *eb)
 {
 	struct work w = { .r = r };
 	int lock = -1;
+	bool made;
 	enum err e;
 
 	r->messages = r->messages_lost = 0;
@@ -306,7 +307,10 @@ enum err repair_database(struct repair *r, struct errbuf *eb)
 	e = access(w.path, F_OK) < 0 ? err_errno(eb, errno, w.path) : db_lock(w.path, &lock, eb);
 	if (e == ERR_OK)
 		e = all_steps(&w, eb);
+	made = w.db != NULL;
 	db_close(&w.db);
+	if (e && made)		/* half a database is none */
+		unlink(w.new_path);
 	db_unlock(&lock);
 	free(w.path);
 	free(w.new_path);
