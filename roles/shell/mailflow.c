@@ -33,6 +33,19 @@ static enum err first_mailbox(struct shell *sh, struct object *o, void *ctx)
 	return ERR_OK;
 }
 
+/* One that listens everywhere is reached where its bus is. */
+const char *mailflow_target(struct arena *a, const char *smtp, const char *endpoint)
+{
+	static const char *const everywhere[] = { "[::]:", "0.0.0.0:", "*:" };
+	const char *host = strstr(endpoint, "://"), *colon = strrchr(endpoint, ':');
+
+	for (size_t i = 0; i < N_ELEMS(everywhere); i++)
+		if (strncmp(smtp, everywhere[i], strlen(everywhere[i])) == 0 && host && colon > host + 3)
+			return arena_printf(a, "%.*s:%s", (int)(colon - (host + 3)), host + 3,
+					    strrchr(smtp, ':') + 1);
+	return smtp;
+}
+
 /* Where an edge listens, from its own report; a hub's internal port otherwise. */
 static const char *find_smtp(struct shell *sh)
 {
@@ -50,7 +63,7 @@ static const char *find_smtp(struct shell *sh)
 				continue;
 			for (const struct fact *f = s.facts; f; f = f->next)
 				if (strcmp(f->key, "smtp") == 0)
-					return f->value;
+					return mailflow_target(&sh->arena, f->value, m.m[i].endpoint);
 		}
 	return NULL;
 }
@@ -62,9 +75,14 @@ static int dial(struct shell *sh, const char *hostport)
 	struct timeval limit = { .tv_sec = 10 };
 	int fd = -1;
 
+	errno = EHOSTUNREACH;	/* unless the sockets know better */
 	if (colon == NULL)
 		return -1;
 	*colon = '\0';
+	if (host[0] == '[' && colon[-1] == ']') {
+		colon[-1] = '\0';
+		host++;
+	}
 	if (getaddrinfo(host, colon + 1, &hint, &ai) != 0)
 		return -1;
 	for (struct addrinfo *a = ai; a && fd < 0; a = a->ai_next) {

@@ -25,4 +25,7 @@ verb_fn status_verb, stats_verb, log_level_verb, audit_list_verb, transport_show
 verb_fn mailflow_verb;
 /* complete.c */
 verb_fn completion_verb, complete_verb;
+/* HOST:PORT to dial for a server that says it listens at `smtp` and whose bus is at
+ * `endpoint` ("tcp://HOST:PORT"): another host must not be sought at "[::]". */
+const char *mailflow_target(struct arena *a, const char *smtp, const char *endpoint);
 #endif

@@ -1,3 +1,4 @@
+#include "roles/shell/nouns.h"
 #include "roles/shell/shell.h"
 #include "roles/shell/table.h"
 
@@ -160,6 +161,28 @@ static void test_strange_options_are_found(void **state)
 	}
 }
 
+static void test_a_probe_goes_to_the_servers_host(void **state)
+{
+	static const struct {
+		const char *smtp, *endpoint, *want;
+	} rows[] = {
+		{ "127.0.0.1:10025", "tcp://edge1:7004", "127.0.0.1:10025" },
+		{ "[::]:25", "tcp://edge1:7004", "edge1:25" },
+		{ "*:25", "tcp://edge1:7004", "edge1:25" },
+		{ "0.0.0.0:2525", "tcp://10.0.0.1:7004", "10.0.0.1:2525" },
+		{ "[::]:25", "tcp://[2001:db8::1]:7004", "[2001:db8::1]:25" },
+		{ "[::]:25", "", "[::]:25" },
+		{ "[::]:25", "tcp://", "[::]:25" },
+		{ "[::1]:25", "tcp://edge1:7004", "[::1]:25" },
+	};
+	struct arena a = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		assert_string_equal(mailflow_target(&a, rows[i].smtp, rows[i].endpoint), rows[i].want);
+	arena_fini(&a);
+}
+
 /* Dispatch, help and completion all read the table: it must make sense. */
 static void test_every_verb_is_reachable(void **state)
 {
@@ -213,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_a_time_that_never_comes_is_none),
 		cmocka_unit_test(test_numbers_are_numbers),
 		cmocka_unit_test(test_strange_options_are_found),
+		cmocka_unit_test(test_a_probe_goes_to_the_servers_host),
 		cmocka_unit_test(test_every_verb_is_reachable),
 		cmocka_unit_test(test_completion_offers_something_everywhere),
 	};
