@@ -5,8 +5,8 @@
 # goes, unless KEEP is set.  Programs come from $BUILD (with SAN=1: build-san).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-[ -z "${SAN-}" ] || BUILD=build-san
 BUILD=${BUILD:-build}
+[ -z "${SAN-}" ] || BUILD=$BUILD-san
 export BUILD QUIET=yes
 TOOLS=$BUILD/tests/system
 work=$(mktemp -d)
