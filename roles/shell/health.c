@@ -220,8 +220,7 @@ enum err audit_list_verb(struct shell *sh, const struct verb *v, int argc, char 
 	return e ? e : ask_audit(sh, (unsigned)n);
 }
 
-/* There is one transport object, so nobody has to know its name. */
-static enum err find_transport(struct shell *sh, struct object *o, void *ctx)
+static enum err keep_object(struct shell *sh, struct object *o, void *ctx)
 {
 	struct object **out = ctx;
 
@@ -230,15 +229,25 @@ static enum err find_transport(struct shell *sh, struct object *o, void *ctx)
 	return ERR_OK;
 }
 
+/* There is one transport object, so nobody has to know its name. */
+static enum err find_transport(struct shell *sh, unsigned klass, struct object **out)
+{
+	enum err e;
+
+	*out = NULL;
+	e = ask_list(sh, klass, NULL, keep_object, out);
+	if (e == ERR_OK && *out == NULL)
+		e = err_set(&sh->eb, ERR_NOTFOUND, "no transport settings");
+	return e;
+}
+
 enum err transport_show_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
-	struct object *o = NULL;
-	enum err e = ask_list(sh, v->klass, NULL, find_transport, &o);
+	struct object *o;
+	enum err e = find_transport(sh, v->klass, &o);
 
 	(void)argc;
 	(void)argv;
-	if (e == ERR_OK && o == NULL)
-		e = err_set(&sh->eb, ERR_NOTFOUND, "no transport settings");
 	if (e)
 		return e;
 	sh->table = table_single(&sh->arena);
@@ -249,11 +258,9 @@ enum err transport_show_verb(struct shell *sh, const struct verb *v, int argc, c
 enum err transport_set_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
 	char **words = arena_alloc(&sh->arena, ((size_t)argc + 2) * sizeof(*words));
-	struct object *o = NULL;
-	enum err e = ask_list(sh, v->klass, NULL, find_transport, &o);
+	struct object *o;
+	enum err e = find_transport(sh, v->klass, &o);
 
-	if (e == ERR_OK && o == NULL)
-		e = err_set(&sh->eb, ERR_NOTFOUND, "no transport settings");
 	if (e)
 		return e;
 	words[0] = arena_str(&sh->arena, object_text(o, OBJ_NAME));
