@@ -6,7 +6,7 @@
 #include "common/mime/map.h"
 #include "roles/client-access/imap/ahead.h"
 #include "roles/client-access/imap/imap.h"
-#include "roles/client-access/imap/row_queue.h"
+#include "roles/client-access/imap/row_feed.h"
 
 #define FETCH_SLICE (256u << 10)	/* of content asked for at a time: a store's chunk */
 #define FETCH_PART  (1u << 20)		/* of a header read for HEADER.FIELDS */
@@ -32,10 +32,7 @@ struct fetch_run {
 	bool uid;
 	bool marks_seen;
 	unsigned columns;
-	struct view_todo todo;
-	enum err err;			/* of the rows: the command ends with it */
-
-	struct row_queue rows;
+	struct row_feed feed;
 	struct row_walk marking;
 
 	enum fetch_phase phase;

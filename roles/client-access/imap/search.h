@@ -6,7 +6,7 @@
 #include "common/mime/map.h"
 #include "roles/client-access/imap/ahead.h"
 #include "roles/client-access/imap/imap.h"
-#include "roles/client-access/imap/row_queue.h"
+#include "roles/client-access/imap/row_feed.h"
 #include "roles/client-access/imap/text_search.h"
 
 enum tri { TRI_NO, TRI_YES, TRI_MAYBE };	/* MAYBE: look into the message */
@@ -33,9 +33,7 @@ struct search_run {
 	size_t n_needles;
 	bool only_headers;
 
-	struct view_todo todo;		/* candidates */
-	struct row_queue rows;
-	enum err err;
+	struct row_feed feed;		/* of the candidates */
 	const struct store_row *row;
 	struct imap_seqset candidates, hits;	/* UIDs */
 	uint64_t highest_modseq;

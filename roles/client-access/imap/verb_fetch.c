@@ -10,9 +10,7 @@
 #include "roles/client-access/imap/fetch.h"
 
 #include "common/imap/date.h"
-#include <stdlib.h>
 
-#define RANGES_AT_ONCE 500
 #define ROWS_AT_ONCE   5000
 
 static imap_work_fn fetch_work;
@@ -25,51 +23,12 @@ static void drop(struct imap_session *s)
 
 	api_cancel(&r->content);
 	ahead_fini(&r->ahead);
-	row_queue_fini(&r->rows);
+	row_feed_fini(&r->feed);
 	mime_map_free(&r->mapper);
 	buf_fini(&r->blob);
 	buf_fini(&r->head);
 	buf_fini(&r->slice);
 	buf_fini(&r->part);
-}
-
-static void on_rows(void *ctx, const struct store_row *rows, size_t n, size_t bytes)
-{
-	struct imap_session *s = ctx;
-	struct fetch_run *r = s->run;
-
-	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
-	row_queue_add(&r->rows, rows, n, bytes);
-	imap_pump(s);
-}
-
-static void rows_done(void *ctx, enum err e, uint64_t highestmodseq, struct uid_ranges vanished)
-{
-	struct imap_session *s = ctx;
-	struct fetch_run *r = s->run;
-
-	(void)highestmodseq;
-	(void)vanished;
-	imap_call_done(s);
-	r->err = e;
-	imap_pump(s);
-}
-
-static bool ask_rows(struct imap_session *s)
-{
-	struct fetch_run *r = s->run;
-	struct uid_range *ranges = xcalloc(RANGES_AT_ONCE, sizeof(*ranges));
-	struct store_fetch f = {
-		.fid = s->view.fid, .columns = r->columns,
-		.changed_since = r->f.has_changed_since ? r->f.changed_since : 0,
-	};
-
-	f.uids.r = ranges;
-	f.uids.n = view_cut(s, &r->todo, ranges, RANGES_AT_ONCE, ROWS_AT_ONCE);
-	if (f.uids.n > 0)
-		s->call = store_fetch(&s->at, &f, on_rows, rows_done, s);
-	free(ranges);
-	return f.uids.n > 0;
 }
 
 /* ---- one row --------------------------------------------------------------------- */
@@ -183,19 +142,17 @@ static enum next row_next(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
 
-	size_t used;
-
 	if (out_full(s))
 		return NEXT_WAIT;
-	r->row = row_queue_next(&r->rows, &used);
-	if (used > 0 && s->call)
-		api_grant(s->call, used);
-	if (r->row == NULL) {
-		if (s->call)
-			return NEXT_WAIT;
-		if (r->err)
-			return imap_fail(s, r->err);
-		return ask_rows(s) ? NEXT_WAIT : imap_finish(s, "OK Done.");
+	switch (row_feed_next(&r->feed, &r->row)) {
+	case ROW_FEED_ROW:
+		break;
+	case ROW_FEED_WAIT:
+		return NEXT_WAIT;
+	case ROW_FEED_END:
+		return imap_finish(s, "OK Done.");
+	case ROW_FEED_FAILED:
+		return imap_fail(s, r->feed.err);
 	}
 	r->seq = uid_map_seq(s->view.map, r->row->uid);
 	if (r->seq == 0)
@@ -294,6 +251,7 @@ enum next imap_verb_fetch(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct fetch_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+	struct store_fetch rows = { 0 };
 	struct uid_ranges uids;
 	struct imap_seqset set;
 
@@ -303,12 +261,13 @@ enum next imap_verb_fetch(struct imap_session *s)
 	r->uid = s->reader.cmd.uid;
 	if (!view_ranges(s, &set, r->uid, &uids))
 		return imap_finish(s, "BAD No such message.");
-	view_todo(s, &r->todo, uids);
 	if (r->f.items & IMAP_FETCH_MODSEQ)
 		s->condstore = true;
 	r->marks_seen = imap_fetch_marks_seen(&r->f) && !s->view.read_only;
 	r->columns = columns(r);
-	row_queue_init(&r->rows);
+	rows.columns = r->columns;
+	rows.changed_since = r->f.has_changed_since ? r->f.changed_since : 0;
+	row_feed_init(&r->feed, s, uids, &rows, ROWS_AT_ONCE);
 	buf_init(&r->blob, MIME_MAP_MAX);
 	buf_init(&r->head, 3 * MIME_MAP_MAX + (1 << 20));
 	buf_init(&r->slice, FETCH_SLICE);

@@ -194,7 +194,7 @@ static void ask_ahead(struct fetch_run *r)
 	size_t n;
 
 	for (size_t k = 0; k < AHEAD_SLOTS && ahead_has_room(&r->ahead); k++) {
-		row = row_queue_peek(&r->rows, k);
+		row = row_queue_peek(&r->feed.rows, k);
 		if (row == NULL)
 			return;
 		if (!ahead_has(&r->ahead, row->uid) && first_bytes(r, row, &pos, &n))
@@ -235,7 +235,6 @@ static enum next content_failed(struct imap_session *s)
 		r->phase = FETCH_NEXT;
 		return NEXT_MORE;
 	}
-	api_cancel(&s->call);
 	return imap_fail(s, e);
 }
 

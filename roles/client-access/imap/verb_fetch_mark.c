@@ -78,7 +78,7 @@ void fetch_mark(struct imap_session *s)
 	const struct store_row *row = r->row;
 	struct row_walk at;
 
-	row_walk_init(&at, &r->rows);
+	row_walk_init(&at, &r->feed.rows);
 	r->marking = at;
 	for (; row; row = row_walk_next(&at)) {
 		struct uid_range *last = f.uids.n ? &ranges[f.uids.n - 1] : NULL;

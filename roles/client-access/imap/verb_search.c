@@ -12,11 +12,9 @@
 #include "roles/client-access/imap/search.h"
 
 #include "common/base/clock.h"
-#include <stdlib.h>
 
 #define MAX_HITS       500000		/* ranges */
 #define QUERY_PAGE     20000		/* messages; their runs fit one answer */
-#define RANGES_AT_ONCE 500
 #define ROWS_AT_ONCE   500
 #define SLICE	       (256u << 10)
 #define FIRST_SLICE    (16u << 10)	/* enough for nearly every header */
@@ -29,7 +27,7 @@ static void drop(struct imap_session *s)
 
 	api_cancel(&r->content);
 	ahead_fini(&r->ahead);
-	row_queue_fini(&r->rows);
+	row_feed_fini(&r->feed);
 	mime_map_free(&r->mapper);
 	text_search_free(&r->text);
 	buf_fini(&r->blob);
@@ -69,6 +67,7 @@ static void skip_answered(struct search_run *r)
 static enum next candidates_known(struct imap_session *s)
 {
 	struct search_run *r = s->run;
+	const struct store_fetch rows = { .columns = r->columns };
 	struct uid_range *list;
 
 	imap_seqset_resolve(&r->candidates, 0);
@@ -79,7 +78,8 @@ static enum next candidates_known(struct imap_session *s)
 	list = arena_alloc(&s->reader.arena, r->candidates.n * sizeof(*list) + 1);
 	for (size_t i = 0; i < r->candidates.n; i++)
 		list[i] = (struct uid_range){ r->candidates.r[i].first, r->candidates.r[i].last };
-	r->todo = (struct view_todo){ list, r->candidates.n };
+	row_feed_init(&r->feed, s, (struct uid_ranges){ list, r->candidates.n }, &rows,
+		      ROWS_AT_ONCE);
 	return imap_work(s, rows_work);
 }
 
@@ -154,42 +154,6 @@ static enum next ask_query(struct imap_session *s)
 }
 
 /* ---- rows ---------------------------------------------------------------------------- */
-
-static void on_rows(void *ctx, const struct store_row *rows, size_t n, size_t bytes)
-{
-	struct imap_session *s = ctx;
-	struct search_run *r = s->run;
-
-	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
-	row_queue_add(&r->rows, rows, n, bytes);
-	imap_pump(s);
-}
-
-static void rows_done(void *ctx, enum err e, uint64_t highestmodseq, struct uid_ranges vanished)
-{
-	struct imap_session *s = ctx;
-	struct search_run *r = s->run;
-
-	(void)highestmodseq;
-	(void)vanished;
-	imap_call_done(s);
-	r->err = e;
-	imap_pump(s);
-}
-
-static bool ask_rows(struct imap_session *s)
-{
-	struct search_run *r = s->run;
-	struct uid_range *ranges = xcalloc(RANGES_AT_ONCE, sizeof(*ranges));
-	struct store_fetch f = { .fid = s->view.fid, .columns = r->columns };
-
-	f.uids.r = ranges;
-	f.uids.n = view_cut(s, &r->todo, ranges, RANGES_AT_ONCE, ROWS_AT_ONCE);
-	if (f.uids.n > 0)
-		s->call = store_fetch(&s->at, &f, on_rows, rows_done, s);
-	free(ranges);
-	return f.uids.n > 0;
-}
 
 static enum err hit(struct search_run *r)
 {
@@ -278,7 +242,7 @@ static void ask_ahead(struct imap_session *s)
 	for (size_t k = 0; k < AHEAD_SLOTS && ahead_has_room(&r->ahead); k++) {
 		uint64_t n;
 
-		r->row = row_queue_peek(&r->rows, k);
+		r->row = row_queue_peek(&r->feed.rows, k);
 		if (r->row == NULL)
 			break;
 		n = slice_at(r, 0, r->row->size);
@@ -334,8 +298,6 @@ static enum next reading_done(struct imap_session *s)
 	mime_map_free(&r->mapper);
 	if (e == ERR_NOTFOUND)		/* expunged meanwhile */
 		e = ERR_OK;
-	if (e)
-		api_cancel(&s->call);
 	return e ? imap_fail(s, e) : NEXT_MORE;
 }
 
@@ -367,19 +329,20 @@ static enum next read_message(struct imap_session *s)
 static enum next next_row(struct imap_session *s)
 {
 	struct search_run *r = s->run;
+	struct store_row *row;
 	enum err e = ERR_OK;
-	size_t used;
 
-	r->row = row_queue_next(&r->rows, &used);
-	if (used > 0 && s->call)
-		api_grant(s->call, used);
-	if (r->row == NULL) {
-		if (s->call)
-			return NEXT_WAIT;
-		if (r->err)
-			return imap_fail(s, r->err);
-		return ask_rows(s) ? NEXT_WAIT : imap_work(s, say_hits);
+	switch (row_feed_next(&r->feed, &row)) {
+	case ROW_FEED_ROW:
+		break;
+	case ROW_FEED_WAIT:
+		return NEXT_WAIT;
+	case ROW_FEED_END:
+		return imap_work(s, say_hits);
+	case ROW_FEED_FAILED:
+		return imap_fail(s, r->feed.err);
 	}
+	r->row = row;
 	switch (search_eval(s, r, false)) {
 	case TRI_NO:
 		break;
@@ -390,8 +353,6 @@ static enum next next_row(struct imap_session *s)
 		begin_reading(r);
 		break;
 	}
-	if (e)
-		api_cancel(&s->call);
 	return e ? imap_fail(s, e) : NEXT_MORE;
 }
 
@@ -511,7 +472,6 @@ enum next imap_verb_search(struct imap_session *s)
 	r->now_ms = clock_wall_ms();
 	imap_seqset_init(&r->candidates, &s->reader.arena, MAX_HITS);
 	imap_seqset_init(&r->hits, &s->reader.arena, MAX_HITS);
-	row_queue_init(&r->rows);
 	ahead_init(&r->ahead, s);
 	buf_init(&r->blob, MIME_MAP_MAX);
 	buf_init(&r->slice, SLICE);
