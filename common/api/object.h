@@ -32,6 +32,11 @@ enum object_class {
 	CLASS_CONNECTOR = 10,		/* send connector */
 	CLASS_ADMIN = 11,		/* an administrator: name and key */
 	CLASS_TRANSPORT = 12,		/* organisation-wide transport settings, one object */
+	CLASS_DIAL_PLAN = 20,		/* unified messaging: extensions that belong together */
+	CLASS_IP_GATEWAY = 21,		/* a SIP peer that calls come from */
+	CLASS_HUNT_GROUP = 22,		/* calls of a gateway for a pilot number: which dial plan */
+	CLASS_UM_POLICY = 23,		/* what users of a dial plan may do; their PINs */
+	CLASS_AUTO_ATTENDANT = 24,	/* answers calls to numbers of its own */
 };
 
 enum attr_type { ATTR_TEXT, ATTR_NUMBER, ATTR_BOOL, ATTR_GUID, ATTR_BYTES, ATTR_SIZE, ATTR_DURATION };
@@ -82,6 +87,7 @@ struct attr_info {
 
 const struct attr_info *attr_by_id(unsigned id);
 const struct attr_info *attr_by_name(unsigned klass, const char *name);
+const struct attr_info *attr_after(const struct attr_info *after);	/* of all; NULL: the first */
 const struct attr_info *attr_next(unsigned klass, const struct attr_info *after);
 const char *class_name(unsigned klass);			/* "mailbox"; "?" if unknown */
 unsigned class_by_name(const char *name);		/* 0: no such class */

@@ -85,7 +85,88 @@
 	  "what hubs prove to a new edge, sealed")                                                   \
 	X(60, VERSION_SEEN, "version", TEXT, ATTR_READONLY, IN(SERVER), "what it runs")                \
 	X(61, TLS_PIN, "tls-pin", BYTES, ATTR_MULTI | ATTR_READONLY, IN(SERVER),                       \
-	  "SHA-256 of the public key of its TLS certificate")
+	  "SHA-256 of the public key of its TLS certificate")                                        \
+	/* 100 to 139: unified messaging */                                                            \
+	X(100, EXTENSION_DIGITS, "extension-digits", NUMBER, 0, IN(DIAL_PLAN),                         \
+	  "digits of an extension")                                                                    \
+	X(101, URI_TYPE, "uri-type", TEXT, 0, IN(DIAL_PLAN),                                           \
+	  "how extensions are written: telephone, sip or e164")                                        \
+	X(102, ACCESS_NUMBER, "access-number", TEXT, ATTR_MULTI, IN(DIAL_PLAN),                        \
+	  "numbers that users dial to reach their mailbox")                                            \
+	X(103, LANGUAGE, "language", TEXT, 0, IN(DIAL_PLAN) | IN(AUTO_ATTENDANT),                      \
+	  "what is spoken: en")                                                                        \
+	X(104, VOIP_SECURITY, "voip-security", TEXT, 0, IN(DIAL_PLAN),                                 \
+	  "unsecured, sip-secured or secured (media too)")                                             \
+	X(105, AUDIO_CODEC, "audio-codec", TEXT, 0, IN(DIAL_PLAN),                                     \
+	  "voice messages are opus, mp3, gsm or pcm")                                                  \
+	X(106, MAX_CALL, "max-call", DURATION, 0, IN(DIAL_PLAN),                                       \
+	  "a call ends after; 30m")                                                                    \
+	X(107, MAX_RECORDING, "max-recording", DURATION, 0, IN(DIAL_PLAN),                             \
+	  "a recording ends after; 20m")                                                               \
+	X(108, RECORDING_IDLE, "recording-idle", DURATION, 0, IN(DIAL_PLAN),                           \
+	  "silence that ends a recording; 5s")                                                         \
+	X(109, LOGON_FAILURES, "logon-failures", NUMBER, 0, IN(DIAL_PLAN),                             \
+	  "wrong PINs before a call is ended; 3")                                                      \
+	X(110, INPUT_FAILURES, "input-failures", NUMBER, 0, IN(DIAL_PLAN) | IN(AUTO_ATTENDANT),        \
+	  "wrong or missing keys before a call is ended; 3")                                           \
+	X(111, OPERATOR, "operator", TEXT, 0, IN(DIAL_PLAN) | IN(AUTO_ATTENDANT),                      \
+	  "extension that 0 leads to")                                                                 \
+	X(112, OUTSIDE_LINE, "outside-line", TEXT, 0, IN(DIAL_PLAN),                                   \
+	  "digits before numbers outside")                                                             \
+	X(113, INTERNATIONAL_PREFIX, "international-prefix", TEXT, 0, IN(DIAL_PLAN),                   \
+	  "digits before other countries' codes")                                                      \
+	X(114, NATIONAL_PREFIX, "national-prefix", TEXT, 0, IN(DIAL_PLAN),                             \
+	  "digits before numbers in the country")                                                      \
+	X(115, COUNTRY_CODE, "country-code", TEXT, 0, IN(DIAL_PLAN),                                   \
+	  "of the dial plan's own country")                                                            \
+	X(116, DIALLING_RULE, "dialling-rule", TEXT, ATTR_MULTI, IN(DIAL_PLAN),                        \
+	  "NAME:MASK=NUMBER, x a digit and * the rest, as in intl:900*=900*")                          \
+	X(117, ALLOWED_RULE, "allowed-rule", TEXT, ATTR_MULTI, IN(UM_POLICY) | IN(AUTO_ATTENDANT),     \
+	  "names of dialling rules that may be used; none: extensions only")                           \
+	X(118, DIAL_PLAN, "dial-plan", GUID, ATTR_REF, IN(HUNT_GROUP) | IN(UM_POLICY) | IN(AUTO_ATTENDANT), \
+	  "the dial plan it belongs to")                                                               \
+	X(119, IP_GATEWAY, "ip-gateway", GUID, ATTR_REF, IN(HUNT_GROUP),                               \
+	  "the gateway its calls come from")                                                           \
+	X(120, HOST, "host", TEXT, 0, IN(IP_GATEWAY),                                                  \
+	  "address or name, [:port] where calls are sent to")                                          \
+	X(121, OUTBOUND, "outbound-calls", BOOL, 0, IN(IP_GATEWAY),                                    \
+	  "calls may be made through it; yes")                                                         \
+	X(122, UM_STATUS, "status", TEXT, 0, IN(IP_GATEWAY) | IN(AUTO_ATTENDANT),                      \
+	  "enabled, no-new-calls or disabled")                                                         \
+	X(123, PILOT, "pilot", TEXT, 0, IN(HUNT_GROUP),                                                \
+	  "number that is called; none: all other calls of the gateway")                               \
+	X(124, PIN_MIN_LENGTH, "pin-min-length", NUMBER, 0, IN(UM_POLICY),                             \
+	  "digits of a PIN at least, 4 to 24; 6")                                                      \
+	X(125, PIN_LIFETIME, "pin-lifetime", DURATION, 0, IN(UM_POLICY),                               \
+	  "a PIN must be changed after; 60d, 0: never")                                                \
+	X(126, PIN_HISTORY, "pin-history", NUMBER, 0, IN(UM_POLICY),                                   \
+	  "earlier PINs that may not come back; 5")                                                    \
+	X(127, PIN_RESET_AFTER, "pin-reset-after", NUMBER, 0, IN(UM_POLICY),                           \
+	  "failures before a new PIN is mailed, 0: never; 5")                                          \
+	X(128, PIN_LOCKOUT_AFTER, "pin-lockout-after", NUMBER, 0, IN(UM_POLICY),                       \
+	  "failures before the mailbox is locked; 15")                                                 \
+	X(129, PIN_COMMON, "pin-allow-common", BOOL, 0, IN(UM_POLICY),                                 \
+	  "123456, 777777 and the user's extension may be PINs")                                       \
+	X(130, MISSED_CALL, "missed-call-notice", BOOL, 0, IN(MAILBOX) | IN(UM_POLICY),                \
+	  "mail when a caller leaves no message; yes")                                                 \
+	X(131, FAX, "fax", BOOL, 0, IN(MAILBOX) | IN(UM_POLICY),                                       \
+	  "faxes are received; yes")                                                                   \
+	X(132, UM_ENABLED, "um-enabled", BOOL, 0, IN(MAILBOX),                                         \
+	  "calls are answered for it")                                                                 \
+	X(133, UM_POLICY, "um-policy", GUID, ATTR_REF, IN(MAILBOX),                                    \
+	  "its unified messaging policy")                                                              \
+	X(134, EXTENSION, "extension", TEXT, ATTR_MULTI, IN(MAILBOX) | IN(AUTO_ATTENDANT),             \
+	  "its numbers in the dial plan")                                                              \
+	X(135, PIN, "pin", BYTES, ATTR_MULTI | ATTR_SECRET, IN(MAILBOX),                               \
+	  "Argon2id verifiers of the PIN and earlier ones, sealed")                                    \
+	X(136, PIN_SET, "pin-set", NUMBER, ATTR_READONLY, IN(MAILBOX),                                 \
+	  "when the PIN was set, Unix ms; 0: must be changed")                                         \
+	X(137, PIN_FAILURES, "pin-failures", NUMBER, ATTR_READONLY, IN(MAILBOX),                       \
+	  "wrong PINs since the last right one")                                                       \
+	X(138, KEY_MAP, "key-map", TEXT, ATTR_MULTI, IN(AUTO_ATTENDANT),                               \
+	  "[after:]KEY=ACTION, as in 1=extension:1001, 2=attendant:NAME, 3=message:1002, 4=say:TEXT, timeout=operator") \
+	X(139, SCHEDULE, "schedule", TEXT, ATTR_MULTI, IN(AUTO_ATTENDANT),                             \
+	  "business hours \"mon-fri 08:00-18:00\" and holidays \"2026-12-25 NAME\"; none: always open")
 
 enum object_attr_id {
 #define X(number, id, name, type, flags, classes, help) OBJ_##id = number,

@@ -3,7 +3,7 @@
 
 static const struct attr_info attrs[] = {
 #define X(number, id, name, type, flags, classes, help) \
-	{ number, name, ATTR_##type, flags, classes, help },
+	[number] = { number, name, ATTR_##type, flags, classes, help },
 	OBJECT_ATTRS(X)
 #undef X
 };
@@ -21,17 +21,30 @@ static const char *const classes[] = {
 	[CLASS_CONNECTOR] = "connector",
 	[CLASS_ADMIN] = "admin",
 	[CLASS_TRANSPORT] = "transport",
+	[CLASS_DIAL_PLAN] = "dial-plan",
+	[CLASS_IP_GATEWAY] = "ip-gateway",
+	[CLASS_HUNT_GROUP] = "hunt-group",
+	[CLASS_UM_POLICY] = "um-policy",
+	[CLASS_AUTO_ATTENDANT] = "auto-attendant",
 };
 
-/* Numbers are dense from 1 on, in the order of the list; test_object checks it. */
+/* Indexed by number; numbers that nobody has taken are holes (id 0). */
 const struct attr_info *attr_by_id(unsigned id)
 {
-	return id >= 1 && id <= N_ELEMS(attrs) ? &attrs[id - 1] : NULL;
+	return id < N_ELEMS(attrs) && attrs[id].id ? &attrs[id] : NULL;
+}
+
+const struct attr_info *attr_after(const struct attr_info *after)
+{
+	for (size_t i = after ? (size_t)(after - attrs) + 1 : 0; i < N_ELEMS(attrs); i++)
+		if (attrs[i].id)
+			return &attrs[i];
+	return NULL;
 }
 
 static bool belongs(const struct attr_info *i, unsigned klass)
 {
-	return klass < N_ELEMS(classes) && klass > 0 && (i->classes >> klass & 1);
+	return i->id && klass < N_ELEMS(classes) && classes[klass] && (i->classes >> klass & 1);
 }
 
 const struct attr_info *attr_by_name(unsigned klass, const char *name)
@@ -52,13 +65,13 @@ const struct attr_info *attr_next(unsigned klass, const struct attr_info *after)
 
 const char *class_name(unsigned klass)
 {
-	return klass > 0 && klass < N_ELEMS(classes) ? classes[klass] : "?";
+	return klass < N_ELEMS(classes) && classes[klass] ? classes[klass] : "?";
 }
 
 unsigned class_by_name(const char *name)
 {
 	for (unsigned i = 1; i < N_ELEMS(classes); i++)
-		if (strcmp(classes[i], name) == 0)
+		if (classes[i] && strcmp(classes[i], name) == 0)
 			return i;
 	return 0;
 }

@@ -124,9 +124,9 @@ static enum err clear_references(struct job *j, const struct guid *gone)
 			e = objects_by_guid(j->d->db, &who[i], j->a, &o, j->eb);
 			if (e)
 				break;
-			for (unsigned attr = 1; attr_by_id(attr); attr++)
-				if (attr_by_id(attr)->flags & ATTR_REF)
-					object_remove_value(o, attr, bytes);
+			for (const struct attr_info *t = attr_after(NULL); t; t = attr_after(t))
+				if (t->flags & ATTR_REF)
+					object_remove_value(o, t->id, bytes);
 			e = batch_put(j->batch, o, j->eb);
 		}
 	}

@@ -183,9 +183,9 @@ static void subscribe(struct rpc_request *rq, const Directory__SubscribeReq *in)
 /* That there is a secret may be seen, the secret not. */
 static struct object *shown(struct object *o)
 {
-	for (unsigned id = 1; attr_by_id(id); id++)
-		if ((attr_by_id(id)->flags & ATTR_SECRET) && object_has(o, id))
-			object_set_bytes(o, id, "", 0);
+	for (const struct attr_info *i = attr_after(NULL); i; i = attr_after(i))
+		if ((i->flags & ATTR_SECRET) && object_has(o, i->id))
+			object_set_bytes(o, i->id, "", 0);
 	return o;
 }
 

@@ -7,18 +7,21 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void test_table_is_dense_and_named_once(void **state)
+/* Numbers have holes; the compiler refuses one that is given twice. */
+static void test_table_is_whole_and_named_once(void **state)
 {
-	(void)state;
-	for (unsigned id = 1; attr_by_id(id); id++) {
-		const struct attr_info *i = attr_by_id(id);
+	size_t n = 0;
 
-		assert_int_equal(i->id, id);
+	(void)state;
+	for (const struct attr_info *i = attr_after(NULL); i; i = attr_after(i), n++) {
+		assert_ptr_equal(attr_by_id(i->id), i);
 		assert_true(i->help[0] != '\0');
-		for (unsigned k = 1; k <= CLASS_TRANSPORT; k++)
-			if (i->classes >> k & 1)
+		for (unsigned k = 1; k < 64; k++)
+			if ((i->classes >> k & 1) && strcmp(class_name(k), "?") != 0)
 				assert_ptr_equal(attr_by_name(k, i->name), i);
 	}
+	assert_true(n > 50);
+	assert_null(attr_by_id(62));
 	assert_null(attr_by_id(0));
 	assert_null(attr_by_id(100000));
 	assert_null(attr_by_name(CLASS_DATABASE, "member"));
@@ -29,8 +32,11 @@ static void test_table_is_dense_and_named_once(void **state)
 static void test_classes(void **state)
 {
 	(void)state;
-	for (unsigned k = 1; k <= CLASS_TRANSPORT; k++)
-		assert_int_equal(class_by_name(class_name(k)), k);
+	for (unsigned k = 1; k < 64; k++)
+		if (strcmp(class_name(k), "?") != 0)
+			assert_int_equal(class_by_name(class_name(k)), k);
+	assert_string_equal(class_name(CLASS_TRANSPORT), "transport");
+	assert_string_equal(class_name(CLASS_TRANSPORT + 1), "?");
 	assert_int_equal(class_by_name("?"), 0);
 	assert_string_equal(class_name(0), "?");
 	assert_string_equal(class_name(999), "?");
@@ -227,7 +233,7 @@ static void test_name_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table_is_dense_and_named_once),
+		cmocka_unit_test(test_table_is_whole_and_named_once),
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_changing_values),
