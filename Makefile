@@ -19,7 +19,7 @@ SANITIZE  = $(if $(filter thread,$(SAN)),thread,address$(comma)undefined)
 SANFLAGS  = $(if $(SAN),-Wno-format-truncation -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	    -fno-omit-frame-pointer -O1)
 PKGS      = libuv libzmq libprotobuf-c sqlite3 openssl libsodium libzstd libgsasl \
-	    libcares libidn2 icu-uc icu-i18n libseccomp libsystemd readline
+	    libcares libidn2 icu-uc icu-i18n libseccomp libsystemd readline zlib jansson
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lm -lpthread
 CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -I$(BUILD) $(PKG_CFLAGS)

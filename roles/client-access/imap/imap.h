@@ -12,6 +12,7 @@
 #include "common/imap/seqset.h"
 #include "roles/client-access/cas.h"
 #include "roles/client-access/front.h"
+#include "roles/client-access/imap/compress.h"
 #include "roles/client-access/imap/uid_map.h"
 #include "roles/client-access/watch.h"
 
@@ -78,6 +79,8 @@ struct imap_session {
 	bool cur_borrowed, paused;
 	struct buf out;			/* said and not handed to io yet */
 	bool broken;			/* output beyond its limit: hang up */
+	bool stopping;			/* BYE when no command runs any more */
+	struct compress *squeeze;	/* NULL: not compressed */
 
 	const struct imap_verb *verb;	/* that is being run */
 	imap_work_fn *work;		/* STEP_WORK */
@@ -86,7 +89,7 @@ struct imap_session {
 	void (*run_free)(struct imap_session *s);	/* what the arena does not hold */
 	struct buf reply;		/* "OK Done." */
 	size_t held;			/* bytes of rows said, granted when there is room */
-	unsigned bad_commands;		/* in a row, before login */
+	unsigned bad_commands;		/* in a row */
 
 	struct api_call *call;		/* the one store call in flight */
 	folder_then_fn *find_then;
@@ -206,10 +209,15 @@ void sync_free(struct imap_session *s);
 /* Say EXPUNGE for these UIDs, high to low, then then(). */
 enum next sync_gone(struct imap_session *s, struct uid_ranges gone, imap_work_fn *then);
 
+/* ---- verb_compress.c -------------------------------------------------------------- */
+
+/* The session wants more input: MORE if some was inflated. */
+enum next compress_refill(struct imap_session *s);
+
 /* ---- verbs ----------------------------------------------------------------------- */
 
 imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_id,
-	imap_verb_enable, imap_verb_namespace, imap_verb_starttls, imap_verb_login,
+	imap_verb_compress, imap_verb_enable, imap_verb_namespace, imap_verb_starttls, imap_verb_login,
 	imap_verb_authenticate, imap_verb_select, imap_verb_examine, imap_verb_check,
 	imap_verb_close, imap_verb_unselect, imap_verb_create, imap_verb_delete,
 	imap_verb_rename, imap_verb_subscribe, imap_verb_unsubscribe, imap_verb_list,

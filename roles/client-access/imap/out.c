@@ -38,7 +38,12 @@ void out_flush(struct imap_session *s)
 {
 	if (s->out.len == 0)
 		return;
-	s->io.send(s->io.ctx, s->out.data, s->out.len);
+	if (s->squeeze)
+		compress_write(s->squeeze, s->out.data, s->out.len, s->io.send, s->io.ctx);
+	else
+		s->io.send(s->io.ctx, s->out.data, s->out.len);
+	if (s->squeeze && s->idling)
+		compress_rest(s->squeeze);
 	buf_clear(&s->out);
 }
 

@@ -37,7 +37,10 @@ static const struct {
 #define MAX_IN	(1u << 20)		/* more than one read of the connection */
 #define MAX_OUT (16u << 20)		/* high water plus the largest row */
 #define MAX_REPLY (4u << 20)		/* COPYUID of very many ranges */
-#define MAX_BAD 10			/* strangers who talk nonsense are cut off */
+/* Who talks nonsense is cut off: so many BADs in a row, of strangers and of users. */
+#define MAX_BAD 10
+#define MAX_BAD_USER 500
+#define GOING_DOWN "* BYE Server is going down, come back soon.\r\n"
 
 static void stash(struct imap_session *s)
 {
@@ -57,7 +60,8 @@ static void stash(struct imap_session *s)
 /* Input is wanted in READ when all that came is used and the answers leave. */
 static void set_pause(struct imap_session *s)
 {
-	bool want = s->step == STEP_READ && s->in.len == 0 && !s->io.is_full(s->io.ctx);
+	bool want = s->step == STEP_READ && s->in.len == 0 && !s->io.is_full(s->io.ctx) &&
+		    !(s->squeeze && compress_waits(s->squeeze));
 
 	if (s->paused == want) {
 		s->paused = !want;
@@ -194,6 +198,8 @@ static enum next step_read(struct imap_session *s)
 	s->cur.n -= used;
 	if (ev == IMAP_READ_MORE && used > 0 && s->cur.n > 0)
 		return NEXT_MORE;
+	if (ev == IMAP_READ_MORE && s->cur.n == 0)
+		return compress_refill(s);
 	return on_event(s, ev);
 }
 
@@ -279,9 +285,9 @@ static enum next step_reply(struct imap_session *s)
 	CHECK(s->call == NULL);
 	out_add(s, tag.n ? tag.p : "*", tag.n ? tag.n : 1);
 	out_fmt(s, " %s\r\n", s->reply.len ? s->reply.data : "OK Done.");
-	if (s->state != IN_NOAUTH || strncmp(s->reply.data, "BAD", 3) != 0)
+	if (strncmp(s->reply.data, "BAD", 3) != 0)
 		s->bad_commands = 0;
-	else if (++s->bad_commands == MAX_BAD) {
+	else if (++s->bad_commands == (s->state == IN_NOAUTH ? MAX_BAD : MAX_BAD_USER)) {
 		out_str(s, "* BYE Too many errors.\r\n");
 		return NEXT_DONE;
 	}
@@ -289,6 +295,10 @@ static enum next step_reply(struct imap_session *s)
 	buf_release(&s->reply);
 	drop_command(s);
 	s->step = STEP_READ;
+	if (s->stopping) {
+		out_str(s, GOING_DOWN);
+		return NEXT_DONE;
+	}
 	return out_full(s) ? NEXT_WAIT : NEXT_MORE;
 }
 
@@ -365,7 +375,12 @@ static void session_feed(void *session, const char *p, size_t n)
 	struct imap_session *s = session;
 
 	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
-	if (s->in.len > 0) {
+	if (s->squeeze) {
+		if (compress_feed(s->squeeze, p, n) != ERR_OK) {
+			s->io.hangup(s->io.ctx);
+			return;
+		}
+	} else if (s->in.len > 0) {
 		if (buf_add(&s->in, p, n) != ERR_OK) {
 			s->io.hangup(s->io.ctx);
 			return;
@@ -377,7 +392,8 @@ static void session_feed(void *session, const char *p, size_t n)
 	if (s->step == STEP_READ) {
 		imap_pump(s);
 	} else {
-		stash(s);
+		if (s->cur_borrowed)
+			stash(s);
 		set_pause(s);
 	}
 }
@@ -407,7 +423,17 @@ static void session_idled(void *session)
 
 static void session_shutdown(void *session)
 {
-	imap_bye(session, "Server is going down, come back soon.");
+	struct imap_session *s = session;
+
+	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	s->stopping = true;
+	/* A command that runs is finished first, and so is the message of an APPEND
+	 * that is under way. */
+	if (s->step != STEP_READ || (s->verb && !s->idling && s->call))
+		return;
+	out_str(s, GOING_DOWN);
+	s->step = STEP_BYE;
+	imap_pump(s);
 }
 
 static void session_recheck(void *session, const struct guid *who)
@@ -444,6 +470,7 @@ static void session_close(void **session)
 	if (s->verb && (s->verb->flags & VERB_SECRET))
 		imap_reader_wipe(&s->reader);
 	imap_reader_fini(&s->reader);
+	compress_free(&s->squeeze);
 	buf_fini(&s->in);
 	buf_fini(&s->out);
 	buf_fini(&s->reply);

@@ -13,6 +13,7 @@ static const struct imap_verb verbs[] = {
 	{ "STARTTLS",      imap_verb_starttls,      IN_NOAUTH,   0, NULL },
 	{ "LOGIN",         imap_verb_login,         IN_NOAUTH,   VERB_SECRET, NULL },
 	{ "AUTHENTICATE",  imap_verb_authenticate,  IN_NOAUTH,   VERB_SECRET, NULL },
+	{ "COMPRESS",      imap_verb_compress,      IN_USER,     0, "COMPRESS=DEFLATE" },
 	{ "ENABLE",        imap_verb_enable,        IN_USER,     0, "ENABLE" },
 	{ "NAMESPACE",     imap_verb_namespace,     IN_USER,     0, "NAMESPACE" },
 	{ "SELECT",        imap_verb_select,        IN_USER,     VERB_STORE, NULL },
@@ -91,7 +92,7 @@ void imap_put_capabilities(struct imap_session *s)
 	if (s->state == IN_NOAUTH)
 		put_login_capabilities(s);
 	for (size_t i = 0; i < N_ELEMS(verbs); i++)
-		if (verbs[i].capability &&
+		if (verbs[i].capability && !(s->squeeze && verbs[i].run == imap_verb_compress) &&
 		    (s->state != IN_NOAUTH || (verbs[i].states & IN_NOAUTH)))
 			out_fmt(s, " %s", verbs[i].capability);
 }
