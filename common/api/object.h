@@ -32,6 +32,7 @@ enum object_class {
 	CLASS_CONNECTOR = 10,		/* send connector */
 	CLASS_ADMIN = 11,		/* an administrator: name and key */
 	CLASS_TRANSPORT = 12,		/* organisation-wide transport settings, one object */
+	CLASS_PUBLIC_FOLDER = 13,	/* a top-level public folder, and the mailbox it lives in */
 	CLASS_DIAL_PLAN = 20,		/* unified messaging: extensions that belong together */
 	CLASS_IP_GATEWAY = 21,		/* a SIP peer that calls come from */
 	CLASS_HUNT_GROUP = 22,		/* calls of a gateway for a pilot number: which dial plan */
@@ -91,6 +92,9 @@ const struct attr_info *attr_after(const struct attr_info *after);	/* of all; NU
 const struct attr_info *attr_next(unsigned klass, const struct attr_info *after);
 const char *class_name(unsigned klass);			/* "mailbox"; "?" if unknown */
 unsigned class_by_name(const char *name);		/* 0: no such class */
+/* Is its GUID that of a mailbox in a store?  May it get mail? */
+bool class_has_mailbox(unsigned klass);
+bool class_is_recipient(unsigned klass);
 
 /* The form in which names are compared: NFKC, case folded, blanks at the ends cut.
  * NULL if s is not UTF-8, empty, or holds control characters. */

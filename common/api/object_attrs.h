@@ -2,11 +2,12 @@
 #define API_OBJECT_ATTRS_H
 /*
  * Every attribute of the directory: number, identifier, name in the shell, type,
- * flags, classes it belongs to, help.  Numbers are stored and travel: append,
- * never renumber, never reuse.
+ * flags, classes it belongs to, help.  Numbers are stored and travel: never
+ * renumber, never reuse; holes do no harm.
  */
 #define IN(c) (UINT64_C(1) << CLASS_##c)
-#define IN_RECIPIENT (IN(MAILBOX) | IN(CONTACT) | IN(GROUP))
+#define IN_STORE     (IN(MAILBOX) | IN(PUBLIC_FOLDER))
+#define IN_RECIPIENT (IN_STORE | IN(CONTACT) | IN(GROUP))
 #define OBJECT_ATTRS(X)                                                                            \
 	X(1, NAME, "name", TEXT, ATTR_NAME | ATTR_REQUIRED, ~UINT64_C(0), "unique name in its class")  \
 	X(2, DISPLAY, "display-name", TEXT, 0, ~UINT64_C(0), "what people see")                       \
@@ -16,15 +17,15 @@
 	X(5, SURNAME, "surname", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "last name")                      \
 	X(6, INITIALS, "initials", TEXT, 0, IN(MAILBOX) | IN(CONTACT), "middle initials")              \
 	X(7, ALIAS, "alias", TEXT, 0, IN_RECIPIENT, "what address templates use as %m")               \
-	X(8, DATABASE, "database", GUID, ATTR_REF, IN(MAILBOX), "mailbox database it lives in")        \
+	X(8, DATABASE, "database", GUID, ATTR_REF, IN_STORE, "mailbox database it lives in")        \
 	X(9, SERVER, "server", GUID, ATTR_REF, IN(DATABASE), "mailbox server that holds it")           \
 	X(10, ENABLED, "enabled", BOOL, 0, IN(MAILBOX), "may log in")                                  \
 	X(11, IMAP, "imap", BOOL, 0, IN(MAILBOX), "may use IMAP")                                      \
 	X(12, POP3, "pop3", BOOL, 0, IN(MAILBOX), "may use POP3")                                      \
 	X(13, SUBMISSION, "submission", BOOL, 0, IN(MAILBOX), "may send by SMTP")                      \
-	X(14, QUOTA_WARN, "quota-warn", SIZE, 0, IN(MAILBOX) | IN(DATABASE), "warn above")             \
-	X(15, QUOTA_SEND, "quota-send", SIZE, 0, IN(MAILBOX) | IN(DATABASE), "no sending above")       \
-	X(16, QUOTA_RECEIVE, "quota-receive", SIZE, 0, IN(MAILBOX) | IN(DATABASE),                     \
+	X(14, QUOTA_WARN, "quota-warn", SIZE, 0, IN_STORE | IN(DATABASE), "warn above")             \
+	X(15, QUOTA_SEND, "quota-send", SIZE, 0, IN_STORE | IN(DATABASE), "no sending above")       \
+	X(16, QUOTA_RECEIVE, "quota-receive", SIZE, 0, IN_STORE | IN(DATABASE),                     \
 	  "no receiving above")                                                                      \
 	X(17, PASSWORD_HASH, "password-hash", BYTES, ATTR_SECRET, IN(MAILBOX),                         \
 	  "Argon2id or imported verifier, sealed")                                                   \
@@ -86,6 +87,13 @@
 	X(60, VERSION_SEEN, "version", TEXT, ATTR_READONLY, IN(SERVER), "what it runs")                \
 	X(61, TLS_PIN, "tls-pin", BYTES, ATTR_MULTI | ATTR_READONLY, IN(SERVER),                       \
 	  "SHA-256 of the public key of its TLS certificate")                                        \
+	X(70, SHARED, "shared", BOOL, 0, IN(MAILBOX), "nobody's own: no login, others have access")    \
+	X(71, FULL_ACCESS, "full-access", GUID, ATTR_MULTI | ATTR_REF, IN_STORE,                       \
+	  "who may do all with its folders, and sees them under Other Users/")                       \
+	X(72, SEND_ON_BEHALF, "send-on-behalf", GUID, ATTR_MULTI | ATTR_REF, IN_RECIPIENT,             \
+	  "who may send on its behalf, named in Sender:")                                            \
+	X(73, SENT_COPY, "sent-copy", TEXT, 0, IN(MAILBOX),                                            \
+	  "what others send as it is kept by: sender, mailbox, both or none")  \
 	/* 100 to 139: unified messaging */                                                            \
 	X(100, EXTENSION_DIGITS, "extension-digits", NUMBER, 0, IN(DIAL_PLAN),                         \
 	  "digits of an extension")                                                                    \

@@ -21,6 +21,7 @@ static const char *const classes[] = {
 	[CLASS_CONNECTOR] = "connector",
 	[CLASS_ADMIN] = "admin",
 	[CLASS_TRANSPORT] = "transport",
+	[CLASS_PUBLIC_FOLDER] = "public-folder",
 	[CLASS_DIAL_PLAN] = "dial-plan",
 	[CLASS_IP_GATEWAY] = "ip-gateway",
 	[CLASS_HUNT_GROUP] = "hunt-group",
@@ -66,6 +67,16 @@ const struct attr_info *attr_next(unsigned klass, const struct attr_info *after)
 const char *class_name(unsigned klass)
 {
 	return klass < N_ELEMS(classes) && classes[klass] ? classes[klass] : "?";
+}
+
+bool class_has_mailbox(unsigned klass)
+{
+	return klass == CLASS_MAILBOX || klass == CLASS_PUBLIC_FOLDER;
+}
+
+bool class_is_recipient(unsigned klass)
+{
+	return class_has_mailbox(klass) || klass == CLASS_CONTACT || klass == CLASS_GROUP;
 }
 
 unsigned class_by_name(const char *name)

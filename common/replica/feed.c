@@ -18,16 +18,11 @@ void feed_hash(const uint8_t key[32], const char *address_key, uint8_t out[FEED_
 			   key, 32);
 }
 
-static bool is_recipient(unsigned klass)
-{
-	return klass == CLASS_MAILBOX || klass == CLASS_CONTACT || klass == CLASS_GROUP;
-}
-
 /* Verifiers go where a login of an enabled protocol can happen. */
 static bool may_have_verifiers(unsigned role, const struct object *o)
 {
 	if (o->klass != CLASS_MAILBOX || !object_bool(o, OBJ_ENABLED, true) ||
-	    object_bool(o, OBJ_DISCONNECTED, false))
+	    object_bool(o, OBJ_DISCONNECTED, false) || object_bool(o, OBJ_SHARED, false))
 		return false;
 	if (role == RPC_CAS)
 		return object_bool(o, OBJ_IMAP, true) || object_bool(o, OBJ_POP3, true);
@@ -85,7 +80,7 @@ static const struct object *for_edge(const struct feed_to *to, const struct obje
 {
 	struct object *t;
 
-	if (is_recipient(o->klass))
+	if (class_is_recipient(o->klass))
 		return hashed(to, o, a);
 	switch (o->klass) {
 	case CLASS_SERVER:

@@ -344,6 +344,22 @@ bool replica_is_member(struct replica *r, const struct guid *group, const struct
 	return found;
 }
 
+size_t replica_principals(struct replica *r, const struct guid *who, struct guid *out, size_t cap)
+{
+	if (cap == 0)
+		return 0;
+	out[0] = *who;
+	return usable(r) ? 1 + objects_ancestors(r->db, who, out + 1, cap - 1) : 1;
+}
+
+size_t replica_linked(struct replica *r, const struct guid *target, unsigned attr,
+		      struct guid *out, size_t cap)
+{
+	int64_t after = 0;
+
+	return usable(r) ? objects_linked(r->db, target, attr, &after, out, cap) : 0;
+}
+
 enum err replica_transport(struct replica *r, struct arena *a, struct object **out)
 {
 	if (!usable(r) || objects_list(r->db, CLASS_TRANSPORT, "", out, 1, a) == 0)
@@ -399,7 +415,8 @@ static enum err lookup(void *ctx, const char *user, struct credential *out)
 
 		out->principal = o->guid;
 		out->enabled = object_bool(o, OBJ_ENABLED, true) &&
-			       !object_bool(o, OBJ_DISCONNECTED, false);
+			       !object_bool(o, OBJ_DISCONNECTED, false) &&
+			       !object_bool(o, OBJ_SHARED, false);
 		out->protocols = (object_bool(o, OBJ_IMAP, true) ? LOGIN_IMAP : 0) |
 				 (object_bool(o, OBJ_POP3, true) ? LOGIN_POP3 : 0) |
 				 (object_bool(o, OBJ_SUBMISSION, true) ? LOGIN_SMTP : 0);

@@ -74,6 +74,12 @@ struct object *replica_each_next(struct replica_iter *it, struct arena *a);	/* N
 void replica_each_end(struct replica_iter **it);
 /* Is who in the group, directly or through groups in it?  Loops do no harm. */
 bool replica_is_member(struct replica *r, const struct guid *group, const struct guid *who);
+/* Whom rights may be given to so that who has them: who itself, then the groups it is
+ * in, directly or through groups.  At most cap; the number. */
+size_t replica_principals(struct replica *r, const struct guid *who, struct guid *out, size_t cap);
+/* The objects whose attribute attr (one with ATTR_REF) names target; at most cap. */
+size_t replica_linked(struct replica *r, const struct guid *target, unsigned attr,
+		      struct guid *out, size_t cap);
 
 /* The one organisation-wide object, with defaults where it is silent. */
 enum err replica_transport(struct replica *r, struct arena *a, struct object **out) A_MUST_USE;

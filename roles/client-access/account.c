@@ -11,7 +11,7 @@ enum err account_locate(struct cas *cas, const struct guid *principal, struct st
 	enum err e;
 
 	e = replica_by_guid(member_replica(cas->member), principal, &a, &o);
-	if (!e && (o->klass != CLASS_MAILBOX || !object_guid(o, OBJ_DATABASE, &database)))
+	if (!e && (!class_has_mailbox(o->klass) || !object_guid(o, OBJ_DATABASE, &database)))
 		e = ERR_NOTFOUND;
 	if (!e) {
 		*at = (struct store_at){ .mailbox = *principal, .principal = *principal };

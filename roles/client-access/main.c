@@ -52,7 +52,7 @@ static void on_change(void *ctx, const struct object *o)
 		return;
 	if (o == NULL)
 		listeners_recheck(d->listeners, NULL);
-	else if (o->klass == CLASS_MAILBOX || o->deleted)
+	else if (class_has_mailbox(o->klass) || o->deleted)
 		listeners_recheck(d->listeners, &o->guid);
 }
 

@@ -25,11 +25,6 @@ void job_note(struct job *j, const char *fmt, ...)
 
 /* ---- finding --------------------------------------------------------------------------- */
 
-static bool is_recipient(unsigned klass)
-{
-	return klass == CLASS_MAILBOX || klass == CLASS_CONTACT || klass == CLASS_GROUP;
-}
-
 static enum err by_address(struct directory *d, const char *text, struct arena *a,
 			   struct object **out, struct errbuf *eb)
 {
@@ -43,14 +38,15 @@ static enum err by_address(struct directory *d, const char *text, struct arena *
 static enum err by_name(struct directory *d, unsigned klass, const char *name, struct arena *a,
 			struct object **out, struct errbuf *eb)
 {
-	static const unsigned recipients[] = { CLASS_MAILBOX, CLASS_GROUP, CLASS_CONTACT };
+	static const unsigned recipients[] = { CLASS_MAILBOX, CLASS_GROUP, CLASS_CONTACT,
+					       CLASS_PUBLIC_FOLDER };
 	enum err e = ERR_NOTFOUND;
 
 	if (klass)
 		e = objects_by_name(d->db, klass, name, a, out, eb);
 	for (size_t i = 0; !klass && i < N_ELEMS(recipients) && e == ERR_NOTFOUND; i++)
 		e = objects_by_name(d->db, recipients[i], name, a, out, eb);
-	if (e == ERR_NOTFOUND && (!klass || is_recipient(klass)) && strchr(name, '@'))
+	if (e == ERR_NOTFOUND && (!klass || class_is_recipient(klass)) && strchr(name, '@'))
 		e = by_address(d, name, a, out, eb);
 	return e;
 }
@@ -68,7 +64,7 @@ enum err apply_find(struct directory *d, unsigned klass, const char *name,
 		e = by_name(d, klass, name, a, out, eb);
 	else
 		e = objects_by_guid(d->db, g, a, out, eb);
-	if (!e && (klass ? (*out)->klass != klass : !is_recipient((*out)->klass)))
+	if (!e && (klass ? (*out)->klass != klass : !class_is_recipient((*out)->klass)))
 		e = ERR_NOTFOUND;
 	if (e == ERR_NOTFOUND)
 		err_set(eb, e, "no %s named %.100s", klass ? class_name(klass) : "recipient",

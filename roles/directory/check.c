@@ -114,17 +114,35 @@ static enum err check_quotas(struct job *j)
 	return ERR_OK;
 }
 
-static enum err check_mailbox(struct job *j)
+static enum err check_home(struct job *j)
 {
-	struct guid g;
-
 	/* Its content would stay behind. */
 	if (j->was && object_has(j->was, OBJ_DATABASE) &&
 	    !object_same_values(j->was, j->o, OBJ_DATABASE))
 		return err_set(j->eb, ERR_DENIED, "database: a mailbox stays where it was made");
+	return check_quotas(j);
+}
+
+static enum err check_mailbox(struct job *j)
+{
+	static const char *const copies[] = { "sender", "mailbox", "both", "none", NULL };
+	struct guid g;
+
 	if (object_guid(j->o, OBJ_FORWARD_TO, &g) && guid_eq(&g, &j->o->guid))
 		return err_set(j->eb, ERR_INVALID, "forward-to: that is the mailbox itself");
-	return check_quotas(j);
+	if (one_of(j, OBJ_SENT_COPY, copies))
+		return ERR_INVALID;
+	return check_home(j);
+}
+
+/* Its name is the first of a path in every client. */
+static enum err check_public_folder(struct job *j)
+{
+	if (strpbrk(object_text(j->o, OBJ_NAME), "/%*"))
+		return err_set(j->eb, ERR_INVALID, "a public folder's name is without / %% and *");
+	if (j->was && strcmp(object_text(j->was, OBJ_NAME), object_text(j->o, OBJ_NAME)) != 0)
+		return err_set(j->eb, ERR_DENIED, "name: a top-level public folder keeps it");
+	return check_home(j);
 }
 
 /* Allowed, as mail finds its way through circles, but worth a word. */
@@ -300,6 +318,7 @@ enum err check(struct job *j)
 		[CLASS_CONNECTOR] = check_connector,
 		[CLASS_ADMIN] = check_keys,
 		[CLASS_TRANSPORT] = check_transport,
+		[CLASS_PUBLIC_FOLDER] = check_public_folder,
 	};
 	unsigned klass = j->o->klass;
 	enum err e = check_required(j);

@@ -173,7 +173,8 @@ static enum err complete_mailbox(struct job *j)
 		e = choose_database(j);
 	if (!e && !object_has(j->o, OBJ_EMAIL))
 		e = add_addresses(j);
-	if (!e && j->ap->what == APPLY_CREATE && !object_has(j->o, OBJ_PASSWORD_HASH))
+	if (!e && j->ap->what == APPLY_CREATE && !object_has(j->o, OBJ_PASSWORD_HASH) &&
+	    !object_bool(j->o, OBJ_SHARED, false))
 		job_note(j, "no password yet: nobody can log in");
 	return e;
 }
@@ -223,6 +224,8 @@ enum err complete(struct job *j)
 		if (is_new)
 			complete_alias(j);
 		return complete_mailbox(j);
+	case CLASS_PUBLIC_FOLDER:	/* gets mail once it is given an address */
+		return object_has(j->o, OBJ_DATABASE) ? ERR_OK : choose_database(j);
 	case CLASS_GROUP:
 		if (is_new)
 			complete_alias(j);

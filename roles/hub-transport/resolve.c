@@ -273,6 +273,7 @@ static void object(struct resolve *rs, const struct todo *t, const struct object
 	}
 	switch (o->klass) {
 	case CLASS_MAILBOX:
+	case CLASS_PUBLIC_FOLDER:
 		mailbox(rs, t, o);
 		break;
 	case CLASS_CONTACT:

@@ -257,10 +257,11 @@ void assign_on_change(void *store, const struct object *o)
 			return;
 		each(st, CLASS_DATABASE, each_database);
 		each(st, CLASS_MAILBOX, each_mailbox);
+		each(st, CLASS_PUBLIC_FOLDER, each_mailbox);
 		leave_orphans(st);
 	} else if (o->klass == CLASS_DATABASE) {
 		take_database(st, o);
-	} else if (o->klass == CLASS_MAILBOX || role_mailbox(st, &o->guid)) {
+	} else if (class_has_mailbox(o->klass) || role_mailbox(st, &o->guid)) {
 		take_mailbox(st, o);
 	}
 }
@@ -275,7 +276,7 @@ static struct making *make_known(struct role *st, const struct guid *g)
 
 	if (mk == NULL && st->member &&
 	    replica_by_guid(member_replica(st->member), g, &a, &o) == ERR_OK &&
-	    o->klass == CLASS_MAILBOX)
+	    class_has_mailbox(o->klass))
 		mk = take_mailbox(st, o);
 	arena_fini(&a);
 	return mk;

@@ -400,6 +400,8 @@ enum err object_mailbox(struct shell *sh, const char *name, struct object **mail
 	struct guid g;
 	enum err e = ask_get(sh, CLASS_MAILBOX, name, mailbox);
 
+	if (e == ERR_NOTFOUND)
+		e = ask_get(sh, CLASS_PUBLIC_FOLDER, name, mailbox);
 	if (e)
 		return e;
 	if (!object_guid(*mailbox, OBJ_DATABASE, &g))
