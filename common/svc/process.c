@@ -98,20 +98,73 @@ static enum err become(const struct passwd *pw, struct errbuf *eb)
 	return ERR_OK;
 }
 
-enum err process_enter(const char *data, const char *user, int *lock_fd, struct errbuf *eb)
+/* A file or folder becomes pw's own, unless it is a link or has a second name: an
+ * account must not have others' files given to it.  One that is not there is made, with
+ * that mode, if flags say so. */
+static enum err give(int dir, const char *name, int flags, mode_t mode, const struct passwd *pw,
+		     struct errbuf *eb)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, mode);
+	enum err e = ERR_OK;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_OK : err_errno(eb, errno, name);
+	if (fstat(fd, &st))
+		e = err_errno(eb, errno, name);
+	else if (!S_ISDIR(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink != 1))
+		e = err_set(eb, ERR_DENIED, "%s: not a file of its own", name);
+	else if ((st.st_uid != pw->pw_uid && fchown(fd, pw->pw_uid, pw->pw_gid)) ||
+		 ((flags & O_CREAT) && fchmod(fd, mode)))
+		e = err_errno(eb, errno, name);
+	close(fd);
+	return e;
+}
+
+/* What systemd's unit does by ExecStartPre: see deploy/systemd. */
+static enum err hand_over(const struct process_conf *c, const struct passwd *pw,
+			  struct errbuf *eb)
+{
+	char *keys = xasprintf("keys/%s", c->name), *key = xasprintf("keys/%s/key", c->name);
+	int dir = open(c->conf_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum err e = dir < 0 ? err_errno(eb, errno, c->conf_dir) : ERR_OK;
+
+	if (!e && mkdirat(dir, "keys", 0711) == 0)
+		(void)!fchmodat(dir, "keys", 0711, 0);
+	if (!e)
+		(void)!mkdirat(dir, keys, 0700);
+	if (!e)
+		e = give(dir, keys, O_DIRECTORY, 0, pw, eb);
+	if (!e)
+		e = give(dir, key, 0, 0, pw, eb);
+	if (!e && c->writes)
+		e = give(dir, c->writes, O_CREAT, 0644, pw, eb);
+	if (dir >= 0)
+		close(dir);
+	free(keys);
+	free(key);
+	return e;
+}
+
+enum err process_enter(const struct process_conf *c, int *lock_fd, struct errbuf *eb)
 {
 	const struct passwd *pw = NULL;
 	enum err e;
 
-	if (user[0] != '\0') {
-		pw = getpwnam(user);
+	if (c->user[0] != '\0') {
+		pw = getpwnam(c->user);
 		if (pw == NULL)
-			return err_set(eb, ERR_NOTFOUND, "no user %s", user);
+			return err_set(eb, ERR_NOTFOUND, "no user %s", c->user);
 	}
-	e = make_folder(data, pw, eb);
-	if (e == ERR_OK)
-		e = lock_folder(data, pw, lock_fd, eb);
-	if (e == ERR_OK && pw)
+	e = make_folder(c->data, pw, eb);
+	if (!e)
+		e = lock_folder(c->data, pw, lock_fd, eb);
+	if (!e && pw && geteuid() == 0)
+		e = hand_over(c, pw, eb);
+	if (!e && pw)
 		e = become(pw, eb);
+	if (!e && access(c->data, R_OK | W_OK | X_OK))
+		e = err_set(eb, ERR_DENIED, "%s: %s may not write there", c->data,
+			    pw ? pw->pw_name : "this user");
 	return e;
 }

@@ -322,7 +322,10 @@ struct metrics *svc_metrics(struct svc *s)
 
 enum err svc_enter(struct svc *s, struct errbuf *eb)
 {
-	return process_enter(s->conf.data, s->conf.user, &s->lock_fd, eb);
+	const struct process_conf c = { s->spec->name, s->conf.user, s->conf.data, s->dir,
+					s->spec->writes };
+
+	return process_enter(&c, &s->lock_fd, eb);
 }
 
 void svc_status(struct svc *s, const char *text)

@@ -53,6 +53,7 @@ struct svc_spec {
 	void *conf;			/* zeroed; filled by svc_open(), freed by svc_close() */
 	/* Optional: what a table cannot say; see struct conf_table. */
 	enum err (*check)(const void *conf, struct errbuf *eb);
+	const char *writes;		/* a file in DIR that the daemon writes; may be NULL */
 };
 
 struct svc_hooks {
@@ -75,8 +76,8 @@ const char *svc_conf_dir(const struct svc *s);	/* DIR */
 char **svc_words(const struct svc *s);		/* words behind the options, to NULL */
 struct metrics *svc_metrics(struct svc *s);	/* the daemon's registry */
 
-/* Make and lock the data folder, become `user`.  EXISTS: another daemon lives
- * there. */
+/* Make and lock the data folder, become `user`, who is given DIR/keys/NAME and the file
+ * it writes.  EXISTS: another daemon lives there. */
 enum err svc_enter(struct svc *s, struct errbuf *eb) A_MUST_USE;
 
 /* Tell the supervisor we are ready; serve until told to stop.  hooks may be NULL. */

@@ -88,6 +88,9 @@ struct listener_conf {
 /* All addresses or none.  DENIED: no right to the port; EXISTS: in use. */
 enum err listener_open(struct net *n, const struct listener_conf *conf, struct listener **out,
 		       struct errbuf *eb) A_MUST_USE;
+/* What it takes from now on speaks TLS from the first byte: for a daemon that binds as
+ * root and reads its certificate as who it becomes.  Counted. */
+void listener_set_tls(struct listener *l, struct tls_ctx *tls);
 /* Stops accepting; accepted connections live on.  *l may be NULL. */
 void listener_close(struct listener **l);
 /* The port of address i, for tests that listen on port 0. */

@@ -222,6 +222,14 @@ enum err listener_open(struct net *n, const struct listener_conf *conf, struct l
 	return e;
 }
 
+void listener_set_tls(struct listener *l, struct tls_ctx *tls)
+{
+	struct tls_ctx *old = l->conf.tls;
+
+	l->conf.tls = tls_ctx_ref(tls);
+	tls_ctx_unref(&old);
+}
+
 void listener_close(struct listener **lp)
 {
 	struct listener *l = *lp;

@@ -216,7 +216,6 @@ static enum err port_open(struct listeners *l, struct net *net, size_t i, struct
 	const struct listener_conf conf = {
 		.addrs = (const char *const *)addrs,
 		.default_port = port_specs[i].port,
-		.tls = port_specs[i].tls ? l->tls : NULL,
 		.limits = l->limits,
 		.busy_text = port_specs[i].protocol->busy_text,
 		.on_accept = on_accept,
@@ -230,15 +229,13 @@ static enum err port_open(struct listeners *l, struct net *net, size_t i, struct
 	return listener_open(net, &conf, &p->listener, eb);
 }
 
-enum err listeners_open(struct cas *cas, struct net *net, struct tls_ctx *tls,
-			struct conn_limits *limits, struct listeners **out,
-			struct errbuf *eb)
+enum err listeners_open(struct cas *cas, struct net *net, struct conn_limits *limits,
+			struct listeners **out, struct errbuf *eb)
 {
 	struct listeners *l = xcalloc(1, sizeof(*l));
 	enum err e = ERR_OK;
 
 	l->cas = cas;
-	l->tls = tls_ctx_ref(tls);
 	l->limits = limits;
 	list_init(&l->fronts);
 	*out = l;
@@ -247,6 +244,14 @@ enum err listeners_open(struct cas *cas, struct net *net, struct tls_ctx *tls,
 	if (e)
 		listeners_close(out);
 	return e;
+}
+
+void listeners_ready(struct listeners *l, struct tls_ctx *tls)
+{
+	l->tls = tls_ctx_ref(tls);
+	for (size_t i = 0; i < N_PORTS; i++)
+		if (port_specs[i].tls && l->ports[i].listener)
+			listener_set_tls(l->ports[i].listener, tls);
 }
 
 static void stop_accepting(struct listeners *l)

@@ -13,11 +13,12 @@
 
 struct listeners;
 
-/* Opens every address of cas->conf.  May need privilege for ports below 1024.
- * limits are borrowed, and outlive the net's connections. */
-enum err listeners_open(struct cas *cas, struct net *net, struct tls_ctx *tls,
-			struct conn_limits *limits, struct listeners **out,
-			struct errbuf *eb) A_MUST_USE;
+/* Opens every address of cas->conf.  May need privilege for ports below 1024, so it
+ * comes before all else, and listeners_ready() when there is what sessions need; the
+ * loop runs only after that.  limits are borrowed, and outlive the net's connections. */
+enum err listeners_open(struct cas *cas, struct net *net, struct conn_limits *limits,
+			struct listeners **out, struct errbuf *eb) A_MUST_USE;
+void listeners_ready(struct listeners *l, struct tls_ctx *tls);	/* tls is counted */
 /* Closes sockets and cuts all sessions.  *l may be NULL. */
 void listeners_close(struct listeners **l);
 

@@ -29,6 +29,7 @@ struct daemon {
 	struct tls_ctx *tls;
 	struct listeners *listeners;
 	struct work_pool *pool;
+	bool ready;			/* sessions have all they need */
 	uv_timer_t *farewell;		/* while goodbyes are on their way */
 	char host[256];
 };
@@ -40,7 +41,7 @@ static void on_peer(void *ctx, struct rpc_peer *p, bool up)
 	struct daemon *d = ctx;
 
 	(void)p;
-	if (up && d->listeners)
+	if (up && d->ready)
 		watches_retry(&d->cas.watches);
 }
 
@@ -48,7 +49,7 @@ static void on_change(void *ctx, const struct object *o)
 {
 	struct daemon *d = ctx;
 
-	if (d->listeners == NULL || d->cas.login == NULL)
+	if (!d->ready)
 		return;
 	if (o == NULL)
 		listeners_recheck(d->listeners, NULL);
@@ -60,7 +61,7 @@ static void facts(void *ctx, struct member_facts *f)
 {
 	struct daemon *d = ctx;
 
-	if (d->listeners == NULL)
+	if (!d->ready)
 		return;
 	member_fact(f, "imap-sessions", "%zu", listeners_sessions(d->listeners, "imap"));
 	member_fact(f, "pop3-sessions", "%zu", listeners_sessions(d->listeners, "pop3"));
@@ -208,7 +209,13 @@ static enum err open_all(struct daemon *d, struct errbuf *eb)
 
 	cas->loop = svc_loop(d->svc);
 	name_host(d);
-	e = svc_enter(d->svc, eb);
+	cas_metrics_open(cas, svc_metrics(d->svc));
+	d->net = net_open(cas->loop);
+	d->limits = conn_limits_new(cas->conf.max_connections, cas->conf.per_source);
+	/* While we may still bind ports below 1024. */
+	e = listeners_open(cas, d->net, d->limits, &d->listeners, eb);
+	if (!e)
+		e = svc_enter(d->svc, eb);
 	if (!e)
 		e = open_tls(d, eb);
 	if (!e)
@@ -218,15 +225,15 @@ static enum err open_all(struct daemon *d, struct errbuf *eb)
 	if (e)
 		return e;
 	tell_pin(d);
-	cas_metrics_open(cas, svc_metrics(d->svc));
-	d->net = net_open(cas->loop);
-	d->limits = conn_limits_new(cas->conf.max_connections, cas->conf.per_source);
-	return listeners_open(cas, d->net, d->tls, d->limits, &d->listeners, eb);
+	listeners_ready(d->listeners, d->tls);
+	d->ready = true;
+	return ERR_OK;
 }
 
 static void close_all(struct daemon *d)
 {
 	stop_farewell(d);
+	d->ready = false;
 	listeners_close(&d->listeners);
 	if (d->net)
 		net_close(&d->net);

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	const struct svc_spec spec = {
 		.name = "bourse-directory", .what = "the directory of an organisation",
 		.args = "[renew | rotate]", .items = directory_items, .n_items = directory_n_items,
-		.conf = &conf,
+		.conf = &conf, .writes = "bourse.conf",
 	};
 	struct directory d = { .conf = &conf };
 	struct svc *svc = NULL;

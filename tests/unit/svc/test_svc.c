@@ -3,6 +3,8 @@
 #include "common/base/log.h"
 #include "common/svc/svc.h"
 
+#include <fcntl.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -58,7 +60,8 @@ static void rig_up(struct rig *r, const char *text)
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->path, sizeof(r->path), "%s/bourse-test.conf", r->dir);
 	write_conf(r, text);
-	r->spec = (struct svc_spec){ "bourse-test", "a test", NULL, items, 1, &r->conf, NULL };
+	r->spec = (struct svc_spec){ .name = "bourse-test", .what = "a test", .items = items,
+				    .n_items = 1, .conf = &r->conf, .writes = "written.conf" };
 	log_set_sink(quiet);
 }
 
@@ -104,6 +107,98 @@ static void test_folder_is_locked_and_private(void **state)
 	assert_int_equal(svc_enter(r.svc, &eb), ERR_OK);	/* the lock went with it */
 	svc_close(&r.svc);
 	svc_close(&r.svc);
+	rig_down(&r);
+}
+
+/* In a child, which cannot become root again: enter as `nobody`. */
+static enum err enter_as_nobody(struct rig *r)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct errbuf eb = { "" };
+		enum err e = open_svc(r, &r->svc, &eb);
+
+		if (!e)
+			e = svc_enter(r->svc, &eb);
+		if (!e && (getuid() == 0 || geteuid() == 0 || open(r->path, O_WRONLY) >= 0))
+			e = ERR_INTERNAL;
+		_exit((int)e);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return (enum err)WEXITSTATUS(status);
+}
+
+static uid_t owner(const struct rig *r, const char *name, mode_t mode)
+{
+	char path[120];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", r->dir, name);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, mode);
+	return st.st_uid;
+}
+
+static void put_key(const struct rig *r, int (*how)(const char *, const char *))
+{
+	char keys[80], key[120], other[80];
+	int fd;
+
+	snprintf(keys, sizeof(keys), "%s/keys", r->dir);
+	(void)!mkdir(keys, 0711);
+	snprintf(keys, sizeof(keys), "%s/keys/bourse-test", r->dir);
+	(void)!mkdir(keys, 0700);
+	snprintf(key, sizeof(key), "%s/key", keys);
+	snprintf(other, sizeof(other), "%s/other", r->dir);
+	unlink(key);
+	if (how) {
+		close(open(other, O_WRONLY | O_CREAT, 0600));
+		assert_int_equal(how(other, key), 0);
+	} else {
+		fd = open(key, O_WRONLY | O_CREAT, 0600);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+}
+
+/* Root gives its account what is its own, and nothing else. */
+static void test_become_another(void **state)
+{
+	struct passwd *pw = getpwnam("nobody");
+	struct rig r;
+
+	(void)state;
+	if (geteuid() != 0 || pw == NULL)
+		skip();
+	rig_up(&r, "data = d\nuser = nobody\n");
+	assert_int_equal(chmod(r.dir, 0755), 0);
+	assert_int_equal(chmod(r.path, 0644), 0);
+	assert_int_equal(enter_as_nobody(&r), ERR_OK);	/* nothing there yet */
+	assert_int_equal(owner(&r, "d", 0700), pw->pw_uid);
+	assert_int_equal(owner(&r, "keys", 0711), 0);
+	assert_int_equal(owner(&r, "keys/bourse-test", 0700), pw->pw_uid);
+	assert_int_equal(owner(&r, "written.conf", 0644), pw->pw_uid);
+	put_key(&r, NULL);				/* enrolled by root */
+	assert_int_equal(enter_as_nobody(&r), ERR_OK);
+	assert_int_equal(owner(&r, "keys/bourse-test/key", 0600), pw->pw_uid);
+	put_key(&r, symlink);
+	assert_int_not_equal(enter_as_nobody(&r), ERR_OK);
+	put_key(&r, link);
+	assert_int_equal(enter_as_nobody(&r), ERR_DENIED);
+	assert_int_equal(owner(&r, "other", 0600), 0);
+	/* A data folder that was somebody else's before. */
+	put_key(&r, NULL);
+	write_conf(&r, "data = e\nuser = nobody\n");
+	{
+		char path[80];
+
+		snprintf(path, sizeof(path), "%s/e", r.dir);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	assert_int_equal(enter_as_nobody(&r), ERR_DENIED);
 	rig_down(&r);
 }
 
@@ -283,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_folder_is_locked_and_private),
+		cmocka_unit_test(test_become_another),
 		cmocka_unit_test(test_bad_configuration),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_supervisor_is_told),

@@ -108,8 +108,8 @@ static void rig_up(struct rig *r, size_t per_source)
 	r->cas.loop = &r->loop;
 	watches_init(&r->cas.watches, &r->cas);
 	uid_maps_init(&r->cas.uid_maps);
-	assert_int_equal(listeners_open(&r->cas, r->net, r->server, r->limits, &r->l, &eb),
-			 ERR_OK);
+	assert_int_equal(listeners_open(&r->cas, r->net, r->limits, &r->l, &eb), ERR_OK);
+	listeners_ready(r->l, r->server);
 }
 
 /* Run the loop, and the fakes, until what is expected is there (or 2 s are over). */
