@@ -178,6 +178,40 @@ struct api_call *store_append(const struct store_at *at, const struct store_appe
 size_t store_append_room(const struct api_call *c);
 void store_append_data(struct api_call *c, const void *p, size_t n);	/* n <= room */
 
+/* Several messages at once, or one whose size is not known before its end: each is
+ * staged as message 0, 1, 2 ... of a batch, then the batch is placed.  Batches are
+ * named by a guid_make() of the caller's and belong to mailbox and principal; what is
+ * not placed within 50 minutes is forgotten. */
+struct store_stage {
+	uint64_t fid;			/* where it shall go */
+	struct guid batch;
+	uint32_t ord;
+	unsigned flags;
+	const char *const *keywords;	/* NULL-terminated or NULL */
+	int64_t internal_ms;		/* 0: when it is placed */
+	uint64_t size;			/* exact; with open the most there may be, 0: the
+					 * server's limit, and the end is store_append_end() */
+	bool open;
+};
+/* Content as for store_append().  cb gets the size as its cn.  LIMIT: a message is
+ * too large, there are too many, or they would not fit into the quota. */
+struct api_call *store_stage(const struct store_at *at, const struct store_stage *s,
+			     void (*writable)(void *ctx), store_done_cb *cb, void *ctx);
+void store_append_end(struct api_call *c);	/* of an open one; needs no room */
+
+struct store_place {
+	uint64_t fid;
+	struct guid batch;
+	uint32_t n;			/* messages 0 ... n - 1 */
+	uint64_t replace_fid;		/* this message of the mailbox goes to the dumpster */
+	uint32_t replace_uid;		/* in the same transaction; 0: none */
+};
+/* All or nothing; cb gets the first of n consecutive uids.  Asked again, the store
+ * gives the first answer again.  NOTFOUND: the folder, or the message to replace;
+ * STALE: the batch is not whole; LIMIT: the quota. */
+struct api_call *store_place(const struct store_at *at, const struct store_place *p,
+			     store_append_cb *cb, void *ctx);
+
 enum store_flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 struct store_flags {
 	uint64_t fid;

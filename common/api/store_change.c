@@ -54,6 +54,72 @@ struct api_call *store_append(const struct store_at *at, const struct store_appe
 		.upload = a->size > 0 });
 }
 
+static void stage_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
+{
+	const Store__StageRep *rep = REP(Store__StageRep, m);
+
+	((store_done_cb *)c->cb)(c->ctx, e, e == ERR_OK ? rep->size : 0);
+}
+
+struct api_call *store_stage(const struct store_at *at, const struct store_stage *s,
+			     void (*writable)(void *ctx), store_done_cb *cb, void *ctx)
+{
+	struct api_call *c = store_call_new(stage_finish, (api_any_fn *)cb, ctx);
+	Store__StageReq rq = STORE__STAGE_REQ__INIT;
+
+	c->writable = writable;
+	c->left = s->open ? UINT64_MAX : s->size;
+	rq.mailbox = store_guid(&at->mailbox);
+	rq.fid = s->fid;
+	rq.batch = store_guid(&s->batch);
+	rq.ord = s->ord;
+	rq.flags = s->flags;
+	rq.keywords = (char **)(uintptr_t)s->keywords;
+	rq.n_keywords = store_count(s->keywords);
+	rq.internal_ms = s->internal_ms;
+	rq.size = s->size;
+	rq.open = s->open;
+	return store_call_start(c, at, &(struct api_start){
+		.method = "store.stage", .body = &rq.base,
+		.rep = &store__stage_rep__descriptor, .timeout_ms = STORE_LONG_MS,
+		.upload = c->left > 0 });
+}
+
+void store_append_end(struct api_call *c)
+{
+	if (c->left == 0)
+		return;
+	c->left = 0;
+	if (c->rpc)
+		rpc_call_send(c->rpc, "", 0, true);
+}
+
+static void place_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
+{
+	const Store__PlaceRep *rep = REP(Store__PlaceRep, m);
+	bool ok = e == ERR_OK;
+
+	((store_append_cb *)c->cb)(c->ctx, e, ok ? rep->uidvalidity : 0, ok ? rep->uid : 0,
+				   ok ? rep->modseq : 0);
+}
+
+struct api_call *store_place(const struct store_at *at, const struct store_place *p,
+			     store_append_cb *cb, void *ctx)
+{
+	struct api_call *c = store_call_new(place_finish, (api_any_fn *)cb, ctx);
+	Store__PlaceReq rq = STORE__PLACE_REQ__INIT;
+
+	rq.mailbox = store_guid(&at->mailbox);
+	rq.fid = p->fid;
+	rq.batch = store_guid(&p->batch);
+	rq.n = p->n;
+	rq.replace_fid = p->replace_fid;
+	rq.replace_uid = p->replace_uid;
+	return store_call_start(c, at, &(struct api_start){
+		.method = "store.place", .body = &rq.base,
+		.rep = &store__place_rep__descriptor, .timeout_ms = STORE_LONG_MS });
+}
+
 static void deliver_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
 {
 	const Store__DeliverRep *rep = REP(Store__DeliverRep, m);

@@ -6,6 +6,7 @@
  * All texts are well-formed UTF-8 on one line, cut at a character's end.
  */
 #include "common/base/arena.h"
+#include "common/base/buf.h"
 #include "common/base/span.h"
 #include <stdint.h>
 
@@ -37,6 +38,11 @@ void summary_parse(struct arena *a, struct span header, struct summary *out);
 
 /* The base subject of a decoded subject, in a. */
 struct span summary_base_subject(struct arena *a, struct span subject, bool *is_reply);
+
+/* A summary as bytes, to be kept until its message gets a place (summary_blob.c).
+ * Unpacked it lives in a; CORRUPT if the bytes are none of pack's. */
+enum err summary_pack(const struct summary *s, struct buf *out) A_MUST_USE;	/* LIMIT */
+enum err summary_unpack(struct span blob, struct arena *a, struct summary *out) A_MUST_USE;
 
 /* Hash of a message id without its angle brackets.  Never 0, and the same in
  * every process and version: it is stored. */

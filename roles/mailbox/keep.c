@@ -6,6 +6,7 @@
 #include "roles/mailbox/deliver.h"
 #include "roles/mailbox/dumpster.h"
 #include "roles/mailbox/purge.h"
+#include "roles/mailbox/stage.h"
 
 enum { STEP_MAILBOXES = 20, STEP_CHUNKS = 32, STEP_ITEMS = 100, STEP_DELIVERED = 1000, STEP_TOMBS = 2000 };
 
@@ -89,6 +90,9 @@ static enum err shared_step(struct tx *tx, struct keep_op *op, struct errbuf *eb
 	op->more |= more;
 	if (e == ERR_OK)
 		e = deliver_prune(tx, STEP_DELIVERED, &more, eb);
+	op->more |= more;
+	if (e == ERR_OK)
+		e = stage_prune(tx, STEP_DELIVERED, &more, eb);
 	op->more |= more;
 	if (e)
 		return e;

@@ -28,6 +28,8 @@ DB_SQL(q_m8, "DELETE FROM subscribed WHERE mbx = ?1");
 DB_SQL(q_m9, "DELETE FROM acl WHERE mbx = ?1");
 DB_SQL(q_m10, "DELETE FROM msgref WHERE mbx = ?1");
 DB_SQL(q_m11, "DELETE FROM mailbox_extra WHERE mbx = ?1");
+DB_SQL(q_m14, "DELETE FROM staged WHERE mbx = ?1");
+DB_SQL(q_m15, "DELETE FROM placed WHERE mbx = ?1");
 /* The highest number stays taken: `delivered` knows mailboxes by number. */
 DB_SQL(q_m12,
        "UPDATE mailbox SET state = 4, guid = randomblob(16), size_live = 0, size_dumpster = 0,"
@@ -39,8 +41,8 @@ DB_SQL(q_some_placements,
        " WHERE mbx = ?1 LIMIT ?2)");
 
 static const struct db_sql *const of_mailbox[] = { &q_m1, &q_m2, &q_m3, &q_m4,	&q_m5,	&q_m6,
-						   &q_m7, &q_m8, &q_m9, &q_m10, &q_m11, &q_m12,
-						   &q_m13 };
+						   &q_m7, &q_m8, &q_m9, &q_m10, &q_m11, &q_m14,
+						   &q_m15, &q_m12, &q_m13 };
 
 static size_t hashes(const struct bag *bag, uint64_t out[THREAD_REFS + 1])
 {

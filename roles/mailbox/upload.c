@@ -196,9 +196,10 @@ static enum err pump(struct upload *u)
 enum err upload_go(struct upload *u, struct mdb *const *to, size_t n)
 {
 	int64_t now = clock_mono_ms();
+	uint64_t bytes = u->conf.open ? 0 : u->conf.expect;	/* chunks will meet a full disk */
 
 	for (size_t i = 0; i < n; i++)
-		if (!mdb_has_room(to[i], u->conf.expect, u->conf.st->conf->disk_low, now))
+		if (!mdb_has_room(to[i], bytes, u->conf.st->conf->disk_low, now))
 			return ERR_FULL;
 	u->to = xcalloc(n, sizeof(*u->to));
 	u->n_to = n;
@@ -213,7 +214,9 @@ enum err upload_feed(struct upload *u, const void *p, size_t n, bool last)
 	if (u->last)
 		return ERR_OK;		/* nothing can follow: ignored */
 	u->got += n;
-	if (u->got > u->conf.expect || (last && u->got != u->conf.expect))
+	if (u->got > u->conf.expect)
+		u->e = u->conf.open ? ERR_LIMIT : ERR_INVALID;
+	else if (last && !u->conf.open && u->got != u->conf.expect)
 		u->e = ERR_INVALID;
 	else if (n && buf_add(&u->in, p, n) != ERR_OK)
 		u->e = ERR_LIMIT;

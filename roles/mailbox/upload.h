@@ -19,6 +19,7 @@ struct upload;
 struct upload_conf {
 	struct role *st;
 	uint64_t expect;		/* bytes announced, exact, without head */
+	bool open;			/* expect is the most there may be */
 	const char *head;		/* goes on top; copied */
 	size_t head_len;
 	size_t uncounted;		/* the first fed bytes that came without credit */

@@ -1,4 +1,5 @@
-/* rpc - messages coming in: store.deliver, store.done-below, store.append */
+/* rpc - messages coming in: store.deliver, store.done-below, store.append, store.stage,
+ * store.place */
 #include "common/rpc/rpc.h"
 
 #include "common/base/check.h"
@@ -7,6 +8,7 @@
 #include "roles/mailbox/call.h"
 #include "roles/mailbox/deliver.h"
 #include "roles/mailbox/methods.h"
+#include "roles/mailbox/stage.h"
 #include "roles/mailbox/upload.h"
 #include <stdio.h>
 #include <string.h>
@@ -267,12 +269,12 @@ static enum err deliver_read(struct call *c, const Store__DeliverReq *in)
 	return ERR_OK;
 }
 
-static enum err begin_upload(struct call *c, uint64_t size, const char *head,
+static enum err begin_upload(struct call *c, uint64_t size, bool open, const char *head,
 			     void (*ready)(void *, enum err), struct upload **out)
 {
 	struct upload_conf conf = {
-		.st = c->st, .expect = size, .head = head, .head_len = strlen(head),
-		.uncounted = c->rq->payload_len, .digested = digested, .ready = ready, .ctx = c,
+		.st = c->st, .expect = size, .open = open, .head = head,
+		.head_len = strlen(head), .uncounted = c->rq->payload_len, .digested = digested, .ready = ready, .ctx = c,
 	};
 	enum err e = upload_new(&conf, out, &c->rq->eb);
 
@@ -313,7 +315,7 @@ static void deliver_call(struct rpc_request *rq, const Store__DeliverReq *in)
 	if (e == ERR_OK)
 		e = make_head(c, in, &head);
 	if (e == ERR_OK)
-		e = begin_upload(c, in->size, head, deliver_ready, &d->upload);
+		e = begin_upload(c, in->size, false, head, deliver_ready, &d->upload);
 	if (e)
 		call_fail(c, e);
 	else
@@ -461,11 +463,136 @@ static void append_call(struct rpc_request *rq, const Store__AppendReq *in)
 	a->op.flags = in->flags;
 	a->op.keywords = call_strings(c, in->keywords, in->n_keywords);
 	a->op.internal_ms = in->internal_ms;
-	e = begin_upload(c, in->size, "", append_ready, &a->upload);
+	e = begin_upload(c, in->size, false, "", append_ready, &a->upload);
 	if (e == ERR_OK)
 		e = upload_go(a->upload, &c->mdb, 1);
 	if (e)
 		call_fail(c, e);
+}
+
+/* ---- stage, place ------------------------------------------------------------------------- */
+
+struct staging {
+	struct stage_op op;		/* first: the job's argument */
+	struct upload *upload;
+};
+
+static void stage_fini(struct call *c)
+{
+	upload_free(&((struct staging *)c->op)->upload);
+}
+
+static void stage_done(struct call *c, enum err e)
+{
+	struct staging *s = c->op;
+	Store__StageRep rep = STORE__STAGE_REP__INIT;
+
+	if (e) {
+		call_fail(c, e);
+		return;
+	}
+	metric_add(c->st->m, M_CONTENT_BYTES, (int64_t)s->op.content->size);
+	rep.size = s->op.content->size;
+	call_reply(c, &rep.base);
+}
+
+static void stage_ready(void *ctx, enum err e)
+{
+	struct call *c = ctx;
+	struct staging *s = c->op;
+
+	if (e) {
+		call_fail(c, e);
+		return;
+	}
+	s->op.content = upload_content(s->upload);
+	s->op.staged = upload_staged(s->upload, c->mdb);
+	c->on_job = stage_done;
+	call_write(c, stage, LANE_INTERACTIVE, s->op.content->ready_bytes);
+}
+
+static void stage_chunk(struct rpc_request *rq, const void *p, size_t n, bool last)
+{
+	struct call *c = rq->data;
+	enum err e = upload_feed(((struct staging *)c->op)->upload, p, n, last);
+
+	if (e)
+		call_fail(c, e);
+}
+
+RPC_HANDLER(stage_call, Store__StageReq)
+static void stage_call(struct rpc_request *rq, const Store__StageReq *in)
+{
+	struct call *c = call_begin(rq, in->mailbox.data, in->mailbox.len,
+				    sizeof(struct staging));
+	uint64_t size = in->size;
+	struct staging *s;
+	enum err e;
+
+	if (c == NULL)
+		return;
+	s = c->op;
+	c->fini = stage_fini;
+	rq->on_chunk = stage_chunk;
+	s->op.who = call_who(c);
+	s->op.fid = in->fid;
+	s->op.ord = in->ord;
+	s->op.flags = in->flags;
+	s->op.keywords = call_strings(c, in->keywords, in->n_keywords);
+	s->op.internal_ms = in->internal_ms;
+	e = guid_from(in->batch.data, in->batch.len, &s->op.batch);
+	if (in->open && (size == 0 || size > c->st->conf->max_message))
+		size = c->st->conf->max_message;
+	if (e == ERR_OK)
+		e = begin_upload(c, size, in->open, "", stage_ready, &s->upload);
+	if (e == ERR_OK)
+		e = upload_go(s->upload, &c->mdb, 1);
+	if (e)
+		call_fail(c, e);
+}
+
+static void place_done(struct call *c, enum err e)
+{
+	struct place_op *op = c->op;
+	Store__PlaceRep rep = STORE__PLACE_REP__INIT;
+
+	if (e == ERR_OK)
+		metric_add(c->st->m, op->repeat ? M_REPEATS : M_APPENDED,
+			   op->repeat ? 1 : op->n);
+	if (e) {
+		call_fail(c, e);
+		return;
+	}
+	rep.uidvalidity = op->uidvalidity;
+	rep.uid = op->uid;
+	rep.modseq = op->modseq;
+	call_reply(c, &rep.base);
+}
+
+RPC_HANDLER(place_call, Store__PlaceReq)
+static void place_call(struct rpc_request *rq, const Store__PlaceReq *in)
+{
+	struct call *c = call_begin(rq, in->mailbox.data, in->mailbox.len,
+				    sizeof(struct place_op));
+	struct place_op *op;
+	enum err e;
+
+	if (c == NULL)
+		return;
+	op = c->op;
+	op->who = call_who(c);
+	op->fid = in->fid;
+	op->n = in->n;
+	op->replace_fid = in->replace_fid;
+	op->replace_uid = in->replace_uid;
+	e = guid_from(in->batch.data, in->batch.len, &op->batch);
+	if (e) {
+		call_fail(c, e);
+		return;
+	}
+	c->on_job = place_done;
+	c->even_if_gone = true;
+	call_write(c, place, LANE_INTERACTIVE, (size_t)4096 * (in->n < STAGE_MAX ? in->n : 1));
 }
 
 const struct rpc_method put_methods[] = {
@@ -475,5 +602,9 @@ const struct rpc_method put_methods[] = {
 	  0, 256 },
 	{ "store.append", append_call_thunk, &store__append_req__descriptor, RPC_CAS | RPC_UM,
 	  RPC_FOR_USER | RPC_UPLOAD, 64 * 1024 },
+	{ "store.stage", stage_call_thunk, &store__stage_req__descriptor, RPC_CAS | RPC_UM,
+	  RPC_FOR_USER | RPC_UPLOAD, 64 * 1024 },
+	{ "store.place", place_call_thunk, &store__place_req__descriptor, RPC_CAS | RPC_UM,
+	  RPC_FOR_USER, 256 },
 };
 const size_t put_n_methods = sizeof(put_methods) / sizeof(put_methods[0]);

@@ -457,6 +457,66 @@ static void test_append_and_change(void **state)
 	free(text);
 }
 
+static enum err stage_text(struct bench *b, const struct store_stage *s, const char *text)
+{
+	struct store_at a = at(b);
+
+	b->up = text;
+	b->up_len = strlen(text);
+	b->up_at = 0;
+	b->n = 0;
+	b->call = store_stage(&a, s, on_writable, on_done, b);
+	on_writable(b);
+	RUN_UNTIL(&b->r, b->n == 1 || b->up_at == b->up_len, 10000);
+	if (b->n == 0 && s->open)
+		store_append_end(b->call);
+	WAIT(b);
+	return b->e;
+}
+
+static void test_stage_and_place(void **state)
+{
+	struct bench *b = *state;
+	struct store_at a = at(b);
+	char *small = letter("small", 100), *large = letter("large", 700000);
+	struct store_stage s = { .fid = b->inbox, .batch = guid_make(), .size = strlen(small) };
+	struct store_place p = { .fid = b->inbox, .batch = s.batch, .n = 2 };
+
+	assert_int_equal(stage_text(b, &s, small), ERR_OK);
+	assert_int_equal(b->cn, strlen(small));
+	assert_int_equal(CALL(b, store_place(&a, &p, on_append, b)), ERR_STALE);
+	s.ord = 1;
+	s.size = strlen(large) - 1;		/* more comes than was announced */
+	s.open = true;
+	assert_int_equal(stage_text(b, &s, large), ERR_LIMIT);
+	s.size = 0;
+	assert_int_equal(stage_text(b, &s, large), ERR_OK);
+	assert_int_equal(b->cn, strlen(large));
+	assert_int_equal(CALL(b, store_place(&a, &p, on_append, b)), ERR_OK);
+	assert_int_equal(b->uid, 1);
+	assert_int_equal(CALL(b, store_place(&a, &p, on_append, b)), ERR_OK);
+	assert_int_equal(b->uid, 1);
+	assert_int_equal(CALL(b, store_select(&a, b->inbox, false, true, on_select, b)), ERR_OK);
+	assert_string_equal(b->text, "total=2 unread=2 next=3 first=1 recent=0 runs=1");
+	/* An open one that ends at once is a message of no bytes. */
+	s.batch = guid_make();
+	s.ord = 0;
+	assert_int_equal(stage_text(b, &s, ""), ERR_OK);
+	assert_int_equal(b->cn, 0);
+	/* A caller that leaves in the middle leaves nothing in memory. */
+	b->n = 0;
+	b->up = large;
+	b->up_at = 0;
+	b->up_len = strlen(large) / 2;
+	b->call = store_stage(&a, &s, on_writable, on_done, b);
+	on_writable(b);
+	RUN_UNTIL(&b->r, b->up_at == b->up_len, 5000);
+	api_cancel(&b->call);
+	RUN_UNTIL(&b->r, b->st.upload_bytes == 0, 5000);
+	free(small);
+	free(large);
+}
+
 static void test_folders(void **state)
 {
 	struct bench *b = *state;
@@ -672,6 +732,7 @@ int main(void)
 		T(test_deliver_and_read),
 		T(test_a_large_upload_and_a_slow_reader),
 		T(test_append_and_change),
+		T(test_stage_and_place),
 		T(test_folders),
 		T(test_many_rows),
 		T(test_watch),
