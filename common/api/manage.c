@@ -1,5 +1,6 @@
 #include "common/api/manage.h"
 
+#include "common/api/note.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -82,6 +83,19 @@ void manage_status_fact(struct manage_status *s, const char *key, const char *va
 	manage__fact__init(f);
 	f->key = keep(a, key);
 	f->value = keep(a, value);
+}
+
+void manage_status_note(struct manage_status *s, const char *text)
+{
+	manage_status_fact(s, "note", text);
+}
+
+void manage_status_disk(struct manage_status *s, const char *dir)
+{
+	char text[NOTE_MAX];
+
+	if (note_disk(dir, text))
+		manage_status_note(s, text);
 }
 
 void manage_status_reply(struct manage_status *s)

@@ -21,6 +21,9 @@ struct manage_about {
 struct manage_status *manage_status_new(struct rpc_request *rq, const struct manage_about *a);
 void manage_status_link(struct manage_status *s, const char *name, const char *role, bool up);
 void manage_status_fact(struct manage_status *s, const char *key, const char *value);
+/* What an administrator should do; before facts, of which there may be too many. */
+void manage_status_note(struct manage_status *s, const char *text);
+void manage_status_disk(struct manage_status *s, const char *dir);	/* a note if it is low */
 void manage_status_reply(struct manage_status *s);	/* s is gone */
 
 void manage_stats_reply(struct rpc_request *rq, struct metrics *m);	/* m may be NULL */

@@ -118,8 +118,9 @@ static void on_report(uv_timer_t *t)
 		ask_edges(m);
 }
 
-void member_set_pin(struct member *m, const uint8_t pin[DIRECTORY_PIN])
+void member_set_cert(struct member *m, const uint8_t pin[DIRECTORY_PIN], int64_t not_after)
 {
+	m->cert_end = not_after;
 	if (m->has_pin && memcmp(m->pin, pin, sizeof(m->pin)) == 0)
 		return;
 	memcpy(m->pin, pin, sizeof(m->pin));

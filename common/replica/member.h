@@ -86,10 +86,12 @@ const char *member_name(const struct member *m);		/* its name */
 /* The organisation's pepper, for common/auth (not at an edge). */
 const struct pepper *member_pepper(const struct member *m);
 
-/* The pin of the role's TLS certificate (struct tls_cert_info): the organisation's
- * servers know us by it over SMTP.  Reported at once if it is another than before;
- * an edge's goes by way of its hubs. */
-void member_set_pin(struct member *m, const uint8_t pin[DIRECTORY_PIN]);
+/* The role's TLS certificate (struct tls_cert_info): its pin, by which the servers of
+ * the organisation know us over SMTP, reported at once if it is another than before (an
+ * edge's by way of its hubs); and its end in Unix seconds, of which status warns. */
+void member_set_cert(struct member *m, const uint8_t pin[DIRECTORY_PIN], int64_t not_after);
 
 void member_fact(struct member_facts *f, const char *key, const char *fmt, ...) A_PRINTF(3, 4);
+/* What an administrator should do, printed below the table. */
+void member_note(struct member_facts *f, const char *fmt, ...) A_PRINTF(2, 3);
 #endif

@@ -25,6 +25,7 @@ struct member {
 	struct directory_call seen, rotate;
 	uint64_t reported_usn;
 	uint8_t pin[DIRECTORY_PIN];	/* of our TLS certificate */
+	int64_t cert_end;		/* its, Unix seconds; valid if has_pin */
 	bool has_pin, pin_changed;	/* changed: not reported yet */
 	struct list introductions;	/* hub: under way, one per edge connection */
 };

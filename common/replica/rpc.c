@@ -1,5 +1,7 @@
 #include "common/api/manage.h"
 #include "common/api/object_pb.h"
+#include "common/api/note.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/replica/feed.h"
 #include "common/replica/member_priv.h"
@@ -40,6 +42,27 @@ void member_fact(struct member_facts *f, const char *key, const char *fmt, ...)
 	manage_status_fact(f->status, key, text);
 }
 
+void member_note(struct member_facts *f, const char *fmt, ...)
+{
+	char text[NOTE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	manage_status_note(f->status, text);
+}
+
+/* What every daemon may have to say. */
+static void notes(struct member *m, struct manage_status *s)
+{
+	char text[NOTE_MAX];
+
+	manage_status_disk(s, m->conf.data_dir);
+	if (m->has_pin && note_certificate(m->cert_end, clock_wall_ms() / 1000, text))
+		manage_status_note(s, text);
+}
+
 static void status_link(void *ctx, const struct guid *server, const char *name, unsigned role,
 			bool up)
 {
@@ -62,6 +85,7 @@ static void status(struct rpc_request *rq, const Manage__StatusReq *in)
 		manage_status_link(f.status, "directory", "directory",
 				   rpc_peer_is_up(m->directory));
 	links_each(m->links, status_link, f.status);
+	notes(m, f.status);
 	if (m->conf.facts)
 		m->conf.facts(m->conf.ctx, &f);
 	manage_status_reply(f.status);

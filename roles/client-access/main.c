@@ -111,12 +111,12 @@ static void drain(void *ctx)
 }
 
 /* The organisation knows its servers' certificates. */
-static void tell_pin(struct daemon *d)
+static void tell_cert(struct daemon *d)
 {
 	struct tls_cert_info info;
 
 	if (tls_ctx_cert(d->tls, 0, &info) == ERR_OK)
-		member_set_pin(d->cas.member, info.pin);
+		member_set_cert(d->cas.member, info.pin, info.not_after);
 }
 
 static void reload(void *ctx)
@@ -127,7 +127,7 @@ static void reload(void *ctx)
 	listeners_reload(d->listeners);
 	if (tls_ctx_reload(d->tls, &eb))
 		log_error(NULL, "certificate-not-reloaded detail=\"%s\"", eb.text);
-	tell_pin(d);
+	tell_cert(d);
 }
 
 /* ---- opening -------------------------------------------------------------------------- */
@@ -224,7 +224,7 @@ static enum err open_all(struct daemon *d, struct errbuf *eb)
 		e = open_login(d);
 	if (e)
 		return e;
-	tell_pin(d);
+	tell_cert(d);
 	listeners_ready(d->listeners, d->tls);
 	d->ready = true;
 	return ERR_OK;

@@ -69,6 +69,8 @@ enum err directory_found(struct directory *d, int64_t now_ms, struct errbuf *eb)
 /* After a restore, or when a replica knows more than we do: a new incarnation, so
  * that everybody takes a snapshot. */
 enum err directory_renew(struct directory *d, const char *why, struct errbuf *eb) A_MUST_USE;
+/* Does anybody get postmaster's mail? */
+bool directory_has_postmaster(struct directory *d);
 /* Old tombstones and audit lines go. */
 enum err directory_tidy(struct directory *d, int64_t now_ms, struct errbuf *eb) A_MUST_USE;
 

@@ -564,6 +564,10 @@ static void status(struct rpc_request *rq, const Manage__StatusReq *in)
 		if (i->role & SERVERS)
 			manage_status_link(s, i->name, rpc_role_name(i->role), true);
 	}
+	manage_status_disk(s, d->data_dir);
+	if (!directory_has_postmaster(d))
+		manage_status_note(s, "nobody gets postmaster's mail, which RFC 5321 asks for: "
+				      "bourse transport set postmaster=ADDRESS");
 	manage_status_fact(s, "organisation", d->org_name);
 	manage_status_reply(s);
 }

@@ -173,6 +173,17 @@ enum err directory_renew(struct directory *d, const char *why, struct errbuf *eb
 	return e;
 }
 
+bool directory_has_postmaster(struct directory *d)
+{
+	struct arena a = { 0 };
+	struct object *o;
+	bool has = objects_list(d->db, CLASS_TRANSPORT, "", &o, 1, &a) == 1 &&
+		   object_text(o, OBJ_POSTMASTER) != NULL;
+
+	arena_fini(&a);
+	return has;
+}
+
 enum err directory_tidy(struct directory *d, int64_t now_ms, struct errbuf *eb)
 {
 	uint64_t floor = (uint64_t)objects_meta_int(d->db, META_FLOOR), was = floor;

@@ -109,8 +109,10 @@ static void facts(void *ctx, struct member_facts *f)
 	}
 	member_fact(f, "queued", "%llu", (unsigned long long)s.messages);
 	member_fact(f, "hubs", "%zu", hubs_count(e->hubs));
-	if (edge_is_low(e))
+	if (edge_is_low(e)) {
 		member_fact(f, "resources", "low");
+		member_note(f, "no mail is taken: disk space, queue or load is beyond its bound");
+	}
 }
 
 /* ---- running ------------------------------------------------------------------------ */
@@ -160,12 +162,12 @@ static struct sources_conf sources_conf(const struct edge_conf *c)
 }
 
 /* Hubs know us by the certificate that we show them. */
-static void tell_pin(struct edge *e)
+static void tell_cert(struct edge *e)
 {
 	struct tls_cert_info info;
 
 	if (tls_ctx_cert(e->smart_tls, 0, &info) == ERR_OK)
-		member_set_pin(e->relay.member, info.pin);
+		member_set_cert(e->relay.member, info.pin, info.not_after);
 }
 
 static void on_reload(void *ctx)
@@ -178,7 +180,7 @@ static void on_reload(void *ctx)
 	sources_set(e->sources, &sc);
 	if (tls_ctx_reload(e->tls, &eb) || tls_ctx_reload(e->smart_tls, &eb))
 		log_error(NULL, "certificate not reloaded detail=%s", eb.text);
-	tell_pin(e);
+	tell_cert(e);
 }
 
 static void on_drain(void *ctx)
@@ -343,7 +345,7 @@ static enum err open_state(struct edge *e, struct svc *svc, struct errbuf *eb)
 		err = open_member(e, svc, eb);
 	if (err)
 		return err;
-	tell_pin(e);
+	tell_cert(e);
 	open_workers(e);
 	front_ready(e->front, e->relay.spool, e->tls);
 	e->route_stale = true;

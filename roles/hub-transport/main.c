@@ -105,8 +105,10 @@ static void facts(void *ctx, struct member_facts *f)
 	member_fact(f, "queued", "%llu", (unsigned long long)s.messages);
 	address_fact(f, "smtp", h->conf->internal, h->internal);
 	address_fact(f, "submission", h->conf->submission, h->submission);
-	if (hub_is_low(h))
+	if (hub_is_low(h)) {
 		member_fact(f, "resources", "low");
+		member_note(f, "no mail is taken: disk space, queue or load is beyond its bound");
+	}
 }
 
 /* ---- running ------------------------------------------------------------------------ */
@@ -143,12 +145,12 @@ static void on_tick(uv_timer_t *t)
 }
 
 /* Others know us by the certificate that we show them. */
-static void tell_pin(struct hub *h)
+static void tell_cert(struct hub *h)
 {
 	struct tls_cert_info info;
 
 	if (tls_ctx_cert(h->smart_tls, 0, &info) == ERR_OK)
-		member_set_pin(h->relay.member, info.pin);
+		member_set_cert(h->relay.member, info.pin, info.not_after);
 }
 
 static void on_reload(void *ctx)
@@ -160,7 +162,7 @@ static void on_reload(void *ctx)
 	if (tls_ctx_reload(h->tls, &eb) || tls_ctx_reload(h->internal_tls, &eb) ||
 	    tls_ctx_reload(h->smart_tls, &eb))
 		log_error(NULL, "certificate not reloaded detail=%s", eb.text);
-	tell_pin(h);
+	tell_cert(h);
 }
 
 /* No new sessions; those that are open end between messages, and edges are told
@@ -340,7 +342,7 @@ static enum err open_state(struct hub *h, struct svc *svc, struct errbuf *eb)
 		e = open_member(h, svc, eb);
 	if (e)
 		return e;
-	tell_pin(h);
+	tell_cert(h);
 	open_workers(h);
 	front_ready(h->submission, h->relay.spool, h->tls);
 	front_ready(h->internal, h->relay.spool, h->internal_tls);

@@ -8,6 +8,41 @@
 
 /* ---- status ------------------------------------------------------------------------ */
 
+/* Notes of one server: into the cell "notes" of its row for programs, below the table
+ * for people. */
+static void note(struct shell *sh, const char *server, const char *text)
+{
+	if (sh->json)
+		table_item(sh->table, text);
+	else
+		sh->below = arena_printf(&sh->arena, "%s%s: %s\n",
+					 sh->below ? sh->below : "\nTo do:\n", server, text);
+}
+
+static void begin_notes(struct shell *sh)
+{
+	if (sh->json)
+		table_list(sh->table, NULL);
+}
+
+static const char *lag(struct shell *sh, uint64_t usn, uint64_t own)
+{
+	return own >= usn ? "current" : arena_printf(&sh->arena, "%" PRIu64 " behind", usn - own);
+}
+
+static void status_notes(struct shell *sh, const char *name, uint64_t usn, const struct status *s)
+{
+	begin_notes(sh);
+	for (const struct fact *f = s->facts; f; f = f->next)
+		if (strcmp(f->key, "note") == 0)
+			note(sh, name, f->value);
+	if (s->usn < usn)
+		note(sh, name, arena_printf(&sh->arena, "its replica of the directory is %s",
+					    lag(sh, usn, s->usn)));
+	if (s->links_down[0])
+		note(sh, name, arena_printf(&sh->arena, "it does not reach %s", s->links_down));
+}
+
 static void status_row(struct shell *sh, const char *name, const char *role, uint64_t usn,
 		       const struct status *s)
 {
@@ -15,13 +50,14 @@ static void status_row(struct shell *sh, const char *name, const char *role, uin
 	const char *facts = "";
 
 	for (const struct fact *f = s->facts; f; f = f->next)
-		facts = arena_printf(&sh->arena, "%s%s%s=%s", facts, *facts ? " " : "", f->key, f->value);
+		if (strcmp(f->key, "note") != 0)
+			facts = arena_printf(&sh->arena, "%s%s%s=%s", facts, *facts ? " " : "",
+					     f->key, f->value);
 	table_row(t);
 	table_text(t, NULL, name);
 	table_text(t, NULL, role);
 	table_text(t, NULL, "up");
-	table_text(t, NULL, s->usn >= usn ? "current"
-		: arena_printf(&sh->arena, "%" PRIu64 " behind", usn - s->usn));
+	table_text(t, NULL, lag(sh, usn, s->usn));
 	table_text(t, NULL, s->links_all == s->links_up
 		? arena_printf(&sh->arena, "%u of %u", s->links_up, s->links_all)
 		: arena_printf(&sh->arena, "%u of %u, not %s", s->links_up, s->links_all, s->links_down));
@@ -29,6 +65,7 @@ static void status_row(struct shell *sh, const char *name, const char *role, uin
 	table_time(t, NULL, s->started_ms);
 	table_text(t, NULL, s->version);
 	table_text(t, NULL, facts);
+	status_notes(sh, name, usn, s);
 }
 
 static void status_row_down(struct shell *sh, const struct member_line *m, uint64_t usn)
@@ -39,13 +76,14 @@ static void status_row_down(struct shell *sh, const struct member_line *m, uint6
 	table_text(t, NULL, m->name);
 	table_text(t, NULL, m->role);
 	table_text(t, NULL, m->up ? "no answer" : "DOWN");
-	table_text(t, NULL, m->usn >= usn ? "current"
-		: arena_printf(&sh->arena, "%" PRIu64 " behind", usn - m->usn));
+	table_text(t, NULL, lag(sh, usn, m->usn));
 	table_text(t, NULL, NULL);
 	table_text(t, NULL, NULL);
 	table_time(t, NULL, m->started_ms);
 	table_text(t, NULL, m->version);
 	table_text(t, NULL, sh->eb.text);
+	begin_notes(sh);
+	note(sh, m->name, "it does not answer: start it, or take it away with bourse server remove");
 }
 
 enum err status_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
@@ -62,7 +100,9 @@ enum err status_verb(struct shell *sh, const struct verb *v, int argc, char **ar
 		e = ask_status(sh, NULL, &s);
 	if (e)
 		return e;
-	sh->table = table_new(&sh->arena, "server role state replica links memory started version facts");
+	sh->table = table_new(&sh->arena, sh->json
+		? "server role state replica links memory started version facts notes"
+		: "server role state replica links memory started version facts");
 	status_row(sh, "directory", "directory", m.usn, &s);
 	for (size_t i = 0; i < m.n; i++) {
 		if (m.m[i].role_bit == RPC_DIRECTORY)

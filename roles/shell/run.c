@@ -117,11 +117,14 @@ static enum exit_code run_verb(struct shell *sh, const struct verb *v, int argc,
 		return usage(v->noun, v->name);
 	sh->eb.text[0] = '\0';
 	sh->table = NULL;
+	sh->below = NULL;
 	e = v->run(sh, v, argc, argv);
 	if (e == ERR_INVALID && sh->eb.text[0] == '\0')
 		return usage(v->noun, v->name);
 	if (sh->table)
 		table_print(sh->table, sh->json, stdout);
+	if (sh->below && !sh->json)
+		fputs(sh->below, stdout);
 	fflush(stdout);
 	if (e)
 		fprintf(stderr, "bourse: %s\n", sh->eb.text[0] ? sh->eb.text : err_text(e));

@@ -23,6 +23,7 @@ struct shell {
 	struct link *link;	/* to the directory; made when first needed */
 	struct arena arena;	/* lives as long as one command */
 	struct table *table;	/* what the command found */
+	const char *below;	/* lines for people, below the table; NULL: none */
 	struct errbuf eb;	/* why it failed, for people */
 };
 

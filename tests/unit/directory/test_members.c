@@ -121,11 +121,11 @@ static void test_edge(void **state)
 	until(&w, "the hub is current", is_current, hub);
 	until(&w, "the hub reports for the edge", has_reported, edge);
 	/* Certificates, and another one, are known before the next round of reports. */
-	member_set_pin(hub->member, (const uint8_t *)PIN_HUB);
+	member_set_cert(hub->member, (const uint8_t *)PIN_HUB, INT64_MAX);
 	until(&w, "the hub's pin", has_pin, &(struct pinned){ member_server(hub->member), PIN_HUB });
-	member_set_pin(edge->member, (const uint8_t *)PIN_EDGE);
+	member_set_cert(edge->member, (const uint8_t *)PIN_EDGE, INT64_MAX);
 	until(&w, "the edge's pin", has_pin, &(struct pinned){ &server, PIN_EDGE });
-	member_set_pin(edge->member, (const uint8_t *)PIN_NEXT);
+	member_set_cert(edge->member, (const uint8_t *)PIN_NEXT, INT64_MAX);
 	until(&w, "the edge's next pin", has_pin, &(struct pinned){ &server, PIN_NEXT });
 	/* A change reaches it at once, a removal too. */
 	rig_must(&w.r, APPLY_CREATE, CLASS_CONTACT, "dora",
