@@ -109,6 +109,8 @@ static bool may_have(const struct feed_to *to, const struct object *o, unsigned 
 		return false;
 	if (!(i->flags & ATTR_SECRET))
 		return true;
+	if (attr == OBJ_PIN)
+		return to->role == RPC_UM && object_bool(o, OBJ_UM_ENABLED, false);
 	if (attr == OBJ_FEED_KEY || attr == OBJ_SUBSCRIPTION)
 		return to->role == RPC_HUB;
 	return may_have_verifiers(to->role, o);

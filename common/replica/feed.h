@@ -11,7 +11,7 @@
  *	hub      the same, with verifiers of mailboxes that may submit, and what is
  *		 sealed for edges
  *	cas, um  the same as mailbox; cas with verifiers of mailboxes that have IMAP
- *		 or POP3 on
+ *		 or POP3 on, um with the verifiers of PINs
  *	edge     domains, connectors, transport settings, keys of hubs, and for each
  *		 recipient who takes mail from outside the BLAKE2b-128 of its address
  *		 keys under that edge's own key

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/smtp/address.h"
+#include <stdio.h>
 
 const char objects_schema[] =
 	"CREATE TABLE object ("
@@ -48,6 +49,9 @@ DB_SQL(q_by_address, "SELECT o.body FROM address a JOIN object o ON o.id = a.obj
 		     " WHERE a.key = ?1 AND o.deleted = 0");
 DB_SQL(q_by_alias, "SELECT o.body FROM alias a JOIN object o ON o.id = a.object"
 		   " WHERE a.key = ?1 AND o.deleted = 0 LIMIT 1");
+DB_SQL(q_by_extension, "SELECT a.object, o.guid FROM alias a JOIN object o ON o.id = a.object"
+		       " WHERE a.key = ?1 AND o.deleted = 0 AND a.object > ?2"
+		       " ORDER BY a.object LIMIT ?3");
 DB_SQL(q_owner, "SELECT o.guid FROM address a JOIN object o ON o.id = a.object"
 		" WHERE a.key = ?1 AND o.deleted = 0");
 DB_SQL(q_has_hash, "SELECT 1 FROM hash WHERE key = ?1 LIMIT 1");
@@ -70,6 +74,9 @@ DB_SQL(q_meta, "SELECT value FROM meta WHERE key = ?1");
 DB_SQL(q_set_int, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)");
 DB_SQL(q_set_guid, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)");
 
+/* Extensions stand among the aliases, behind what no alias begins with. */
+#define EXTENSION_MARK "\001"
+
 /* ---- writing ----------------------------------------------------------------- */
 
 static enum err index_value(struct db *db, const struct attr_info *i, int64_t id,
@@ -86,6 +93,10 @@ static enum err index_value(struct db *db, const struct attr_info *i, int64_t id
 	if (i->flags & ATTR_REF)
 		return db_run(db, &q_add_link, eb, "bii", v->bytes.p, v->bytes.n,
 			      (int64_t)i->id, id);
+	if (i->id == OBJ_EXTENSION && v->bytes.n < sizeof(key) - 1) {
+		snprintf(key, sizeof(key), EXTENSION_MARK "%s", v->bytes.p);
+		return db_run(db, &q_add_alias, eb, "ti", key, id);
+	}
 	if (i->id == OBJ_RECIPIENT_HASH)
 		return db_run(db, &q_add_hash, eb, "bi", v->bytes.p, v->bytes.n, id);
 	return ERR_OK;
@@ -285,6 +296,25 @@ size_t objects_referring(struct db *db, const struct guid *target, struct guid *
 	while (got < n && db_next(r))
 		if (db_guid(r, 0, &out[got]))
 			got++;
+	end_list(&r);
+	return got;
+}
+
+size_t objects_by_extension(struct db *db, const char *extension, int64_t *after,
+			    struct guid *out, size_t n)
+{
+	char key[SMTP_KEY_MAX];
+	struct db_row *r;
+	size_t got = 0;
+
+	if (snprintf(key, sizeof(key), EXTENSION_MARK "%s", extension) >= (int)sizeof(key))
+		return 0;
+	r = db_query(db, &q_by_extension, "tii", key, *after, (int64_t)n);
+	while (got < n && db_next(r)) {
+		*after = db_int(r, 0);
+		if (db_guid(r, 1, &out[got]))
+			got++;
+	}
 	end_list(&r);
 	return got;
 }

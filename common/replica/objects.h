@@ -34,6 +34,10 @@ enum err objects_by_address(struct db *db, const char *key, struct arena *a,
 			    struct object **out, struct errbuf *eb) A_MUST_USE;
 enum err objects_by_alias(struct db *db, const char *key, struct arena *a,
 			  struct object **out, struct errbuf *eb) A_MUST_USE;
+/* GUIDs of the mailboxes and attendants with this extension, of whatever dial plan,
+ * behind `after` (0 for the first). */
+size_t objects_by_extension(struct db *db, const char *extension, int64_t *after,
+			    struct guid *out, size_t n);
 /* Is any object reached by this keyed hash (16 bytes)?  NOTFOUND. */
 enum err objects_has_hash(struct db *db, const uint8_t hash[16], struct errbuf *eb) A_MUST_USE;
 /* Who has this address, without reading the object; NOTFOUND. */

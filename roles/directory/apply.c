@@ -4,6 +4,7 @@
 #include "common/replica/objects.h"
 #include "common/smtp/address.h"
 #include "roles/directory/audit.h"
+#include "roles/directory/um/um.h"
 #include <stdio.h>
 
 enum { PAGE = 32 };
@@ -102,7 +103,7 @@ enum err pull_along(struct job *j)
 	if (j->o->klass == CLASS_DOMAIN && object_bool(j->o, OBJ_DEFAULT, false) &&
 	    !(j->was && object_bool(j->was, OBJ_DEFAULT, false)))
 		return clear_other_default(j);
-	return ERR_OK;
+	return um_pull_along(j);
 }
 
 /* Nobody may point to what is gone. */
@@ -159,7 +160,7 @@ static enum err may_delete(struct job *j)
 			return err_set(j->eb, ERR_DENIED, "recipients have addresses in it");
 		return ERR_OK;
 	default:
-		return ERR_OK;
+		return um_may_delete(j, o);
 	}
 }
 

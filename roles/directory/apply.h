@@ -30,6 +30,10 @@ struct apply {
 	const struct change *changes;
 	size_t n_changes;
 	const struct sealed *argon, *scram;	/* a new password's verifiers, or NULL */
+	unsigned pin_event;		/* enum um_pin_event, see um/um.h */
+	const char *pin_text;		/* UM_PIN_SET: the digits, to be judged */
+	const struct sealed *pin;	/* ... and their verifier */
+	bool pin_expired;		/* ... to be changed at its first use */
 	const char *who;		/* for the audit */
 	int64_t now_ms;
 	bool check_only;

@@ -13,6 +13,9 @@ static unsigned target_class(unsigned attr)
 	case OBJ_DATABASE: return CLASS_DATABASE;
 	case OBJ_SERVER:
 	case OBJ_SOURCE: return CLASS_SERVER;
+	case OBJ_DIAL_PLAN: return CLASS_DIAL_PLAN;
+	case OBJ_IP_GATEWAY: return CLASS_IP_GATEWAY;
+	case OBJ_UM_POLICY: return CLASS_UM_POLICY;
 	default: return 0;		/* a recipient */
 	}
 }

@@ -3,6 +3,7 @@
 #include "common/smtp/address.h"
 #include "roles/directory/apply.h"
 #include "roles/directory/policy.h"
+#include "roles/directory/um/um.h"
 #include <stdlib.h>
 
 /* Is the object as it will be in order, by itself and among the others? */
@@ -127,12 +128,14 @@ static enum err check_mailbox(struct job *j)
 {
 	static const char *const copies[] = { "sender", "mailbox", "both", "none", NULL };
 	struct guid g;
+	enum err e;
 
 	if (object_guid(j->o, OBJ_FORWARD_TO, &g) && guid_eq(&g, &j->o->guid))
 		return err_set(j->eb, ERR_INVALID, "forward-to: that is the mailbox itself");
 	if (one_of(j, OBJ_SENT_COPY, copies))
 		return ERR_INVALID;
-	return check_home(j);
+	e = check_home(j);
+	return e ? e : um_check_mailbox(j);
 }
 
 /* Its name is the first of a path in every client. */
@@ -319,6 +322,11 @@ enum err check(struct job *j)
 		[CLASS_ADMIN] = check_keys,
 		[CLASS_TRANSPORT] = check_transport,
 		[CLASS_PUBLIC_FOLDER] = check_public_folder,
+		[CLASS_DIAL_PLAN] = um_check,
+		[CLASS_IP_GATEWAY] = um_check,
+		[CLASS_HUNT_GROUP] = um_check,
+		[CLASS_UM_POLICY] = um_check,
+		[CLASS_AUTO_ATTENDANT] = um_check,
 	};
 	unsigned klass = j->o->klass;
 	enum err e = check_required(j);

@@ -2,6 +2,7 @@
 #include "common/smtp/address.h"
 #include "roles/directory/apply.h"
 #include "roles/directory/policy.h"
+#include "roles/directory/um/um.h"
 #include <stdio.h>
 
 /* What an administrator need not say: addresses, a database, switches. */
@@ -164,11 +165,11 @@ static void take_password(struct job *j)
 
 static enum err complete_mailbox(struct job *j)
 {
-	enum err e = ERR_OK;
+	enum err e = um_complete_mailbox(j);
 
 	take_password(j);
-	if (j->ap->what == APPLY_MODIFY)
-		return ERR_OK;
+	if (e || j->ap->what == APPLY_MODIFY)
+		return e;
 	if (!object_has(j->o, OBJ_DATABASE))
 		e = choose_database(j);
 	if (!e && !object_has(j->o, OBJ_EMAIL))
@@ -240,6 +241,12 @@ enum err complete(struct job *j)
 		return complete_domain(j);
 	case CLASS_REMOTE_DOMAIN:
 		return complete_domain(j);
+	case CLASS_DIAL_PLAN:
+	case CLASS_IP_GATEWAY:
+	case CLASS_HUNT_GROUP:
+	case CLASS_UM_POLICY:
+	case CLASS_AUTO_ATTENDANT:
+		return um_complete(j);
 	default:
 		return ERR_OK;
 	}

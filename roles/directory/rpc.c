@@ -10,6 +10,7 @@
 #include "roles/directory/apply.h"
 #include "roles/directory/audit.h"
 #include "roles/directory/join.h"
+#include "roles/directory/um/um.h"
 #include <fnmatch.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -406,7 +407,7 @@ static enum err apply_from(struct rpc_request *rq, const Directory__ApplyReq *in
 	return ERR_OK;
 }
 
-static void apply_now(struct rpc_request *rq, struct apply *ap)
+void directory_apply_now(struct rpc_request *rq, struct apply *ap)
 {
 	Directory__ApplyRep rep = DIRECTORY__APPLY_REP__INIT;
 	struct directory *d = directory_of(rq);
@@ -478,7 +479,7 @@ static void hashing_done(void *ctx)
 	} else if (rq) {
 		h->ap->argon = &h->argon;
 		h->ap->scram = &h->scram;
-		apply_now(rq, h->ap);
+		directory_apply_now(rq, h->ap);
 	}
 	hashing_free(h);
 }
@@ -496,6 +497,7 @@ static void wipe_secrets(const Directory__ApplyReq *in)
 {
 	sodium_memzero(in->password, strlen(in->password));
 	sodium_memzero(in->imported_hash, strlen(in->imported_hash));
+	sodium_memzero(in->pin, strlen(in->pin));
 }
 
 static void hash_first(struct rpc_request *rq, struct apply *ap, const Directory__ApplyReq *in)
@@ -532,8 +534,17 @@ static void apply(struct rpc_request *rq, const Directory__ApplyReq *in)
 	bool secret = in->password[0] || in->imported_hash[0];
 	enum err e = apply_from(rq, in, ap);
 
-	if (!e && secret && in->klass != CLASS_MAILBOX)
-		e = err_set(&rq->eb, ERR_INVALID, "only a mailbox has a password");
+	if (!e && (secret || in->pin[0]) && in->klass != CLASS_MAILBOX)
+		e = err_set(&rq->eb, ERR_INVALID, "only a mailbox has a password or a PIN");
+	if (!e && secret && in->pin[0])
+		e = err_set(&rq->eb, ERR_INVALID, "a password and a PIN: one after the other");
+	if (in->pin_unlock)
+		ap->pin_event = UM_PIN_UNLOCK;
+	if (!e && in->pin[0]) {
+		um_apply_pin(rq, ap, in->pin, in->pin_expired);
+		wipe_secrets(in);
+		return;
+	}
 	if (!e && secret && !ap->check_only) {
 		hash_first(rq, ap, in);
 		return;
@@ -542,7 +553,7 @@ static void apply(struct rpc_request *rq, const Directory__ApplyReq *in)
 	if (e)
 		rpc_fail(rq, e);
 	else
-		apply_now(rq, ap);
+		directory_apply_now(rq, ap);
 }
 
 /* ---- management ------------------------------------------------------------------------------------ */
@@ -666,6 +677,7 @@ const struct rpc_method directory_methods[] = {
 	  RPC_ADMIN, 0, 128 },
 	{ "directory.apply", apply_thunk, &directory__apply_req__descriptor,
 	  RPC_ADMIN, 0, 256 * 1024 },
+	{ "directory.pin", um_serve_pin, &directory__pin_req__descriptor, RPC_UM, 0, 256 },
 	{ "manage.status", status_thunk, &manage__status_req__descriptor, RPC_ADMIN, 0, 128 },
 	{ "manage.stats", stats_thunk, &manage__stats_req__descriptor, RPC_ADMIN, 0, 128 },
 	{ "manage.log-level", log_level_thunk, &manage__log_level_req__descriptor,

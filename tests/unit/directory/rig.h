@@ -101,9 +101,9 @@ static size_t rig_changes(struct rig *r, unsigned klass, const char *text, struc
 		*value++ = '\0';
 		i = attr_by_name(klass, word + (op != CHANGE_SET));
 		if (!i)			/* an attribute of another class, to be refused */
-			for (unsigned id = 1; attr_by_id(id); id++)
-				if (strcmp(attr_by_id(id)->name, word) == 0)
-					i = attr_by_id(id);
+			for (const struct attr_info *k = attr_after(NULL); k; k = attr_after(k))
+				if (strcmp(k->name, word) == 0)
+					i = k;
 		if (!i)
 			fail_msg("no attribute %s", word);
 		if (i->type == ATTR_TEXT || i->type == ATTR_BYTES || (i->flags & ATTR_REF)) {
