@@ -609,7 +609,7 @@ static void audit_forward(struct rpc_request *rq, const Manage__ForwardReq *in)
 {
 	static const char *const reads[] = {
 		"manage.status", "manage.stats", "queue.list", "queue.messages", "track.find",
-		"store.database-list", "store.mailbox-stat",
+		"store.database-list", "store.mailbox-stat", "um.calls",
 	};
 	struct directory *d = directory_of(rq);
 	char what[96];

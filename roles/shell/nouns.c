@@ -2,6 +2,7 @@
 #include "roles/shell/nouns.h"
 
 #include "roles/shell/objects.h"
+#include "roles/shell/um/um.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,10 @@ const struct verb verbs[] = {
 	{ "mailbox", "stat", "NAME", "its size and number of items", mailbox_stat_verb, CLASS_MAILBOX, 1, 1 },
 	{ "mailbox", "folders", "NAME", "its folders and what is in them", mailbox_folders_verb, CLASS_MAILBOX, 1, 1 },
 
+	{ "mailbox", "um", "enable NAME extension=NUMBER [um-policy=NAME]... [--pin-stdin | --pin-file FILE] | disable NAME | "
+	  "pin-reset NAME [--pin-stdin | --pin-file FILE] | unlock NAME", "answer calls for it, or not; its PIN",
+	  mailbox_um_verb, CLASS_MAILBOX, 1, -1 },
+
 	{ "message", "list", "MAILBOX [FOLDER] [--limit N]", "the newest messages of a folder (INBOX)",
 	  message_list_verb, 0, 1, -1 },
 	{ "message", "show", "MAILBOX [UID] [--folder FOLDER]", "the bytes of one message (the newest)",
@@ -57,6 +62,18 @@ const struct verb verbs[] = {
 
 	EDITABLE("connector", CLASS_CONNECTOR, "ways out for domains elsewhere", ""),
 	REMOVABLE("connector", CLASS_CONNECTOR),
+
+	EDITABLE("dial-plan", CLASS_DIAL_PLAN, "sets of extensions", ""),
+	REMOVABLE("dial-plan", CLASS_DIAL_PLAN),
+	EDITABLE("ip-gateway", CLASS_IP_GATEWAY, "SIP gateways that calls come from", ""),
+	REMOVABLE("ip-gateway", CLASS_IP_GATEWAY),
+	EDITABLE("hunt-group", CLASS_HUNT_GROUP, "which calls of a gateway belong to which dial plan", ""),
+	REMOVABLE("hunt-group", CLASS_HUNT_GROUP),
+	EDITABLE("um-policy", CLASS_UM_POLICY, "what users of a dial plan may do, and their PINs", ""),
+	REMOVABLE("um-policy", CLASS_UM_POLICY),
+	EDITABLE("auto-attendant", CLASS_AUTO_ATTENDANT, "numbers that a machine answers", ""),
+	REMOVABLE("auto-attendant", CLASS_AUTO_ATTENDANT),
+	{ "um", "call", "list | hang-up SERVER CALL", "the calls that run; end one", um_call_verb, 0, 1, 3 },
 
 	{ "transport", "show", "", "the organisation's transport settings", transport_show_verb, CLASS_TRANSPORT, 0, 0 },
 	{ "transport", "set", CHANGES, "change them", transport_set_verb, CLASS_TRANSPORT, 1, -1 },

@@ -272,6 +272,12 @@ static const unsigned *list_columns(unsigned klass)
 	static const unsigned policy[] = { OBJ_PRIORITY, OBJ_TEMPLATE, OBJ_DEFAULT, 0 };
 	static const unsigned connector[] = { OBJ_ADDRESS_SPACE, OBJ_SMART_HOST, OBJ_PRIORITY, 0 };
 	static const unsigned admin[] = { OBJ_KEY, 0 };
+	static const unsigned plan[] = { OBJ_EXTENSION_DIGITS, OBJ_URI_TYPE, OBJ_ACCESS_NUMBER,
+					 OBJ_VOIP_SECURITY, OBJ_AUDIO_CODEC, 0 };
+	static const unsigned gateway[] = { OBJ_HOST, OBJ_UM_STATUS, OBJ_OUTBOUND, 0 };
+	static const unsigned hunt[] = { OBJ_DIAL_PLAN, OBJ_IP_GATEWAY, OBJ_PILOT, 0 };
+	static const unsigned um_policy[] = { OBJ_DIAL_PLAN, OBJ_PIN_MIN_LENGTH, 0 };
+	static const unsigned attendant[] = { OBJ_DIAL_PLAN, OBJ_EXTENSION, OBJ_UM_STATUS, 0 };
 	static const unsigned none[] = { OBJ_DISPLAY, 0 };
 
 	switch (klass) {
@@ -282,6 +288,11 @@ static const unsigned *list_columns(unsigned klass)
 	case CLASS_ADDRESS_POLICY: return policy;
 	case CLASS_CONNECTOR:	   return connector;
 	case CLASS_ADMIN:	   return admin;
+	case CLASS_DIAL_PLAN:	   return plan;
+	case CLASS_IP_GATEWAY:	   return gateway;
+	case CLASS_HUNT_GROUP:	   return hunt;
+	case CLASS_UM_POLICY:	   return um_policy;
+	case CLASS_AUTO_ATTENDANT: return attendant;
 	default:		   return none;
 	}
 }

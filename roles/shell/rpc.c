@@ -70,6 +70,13 @@ static enum err forward(struct shell *sh, const char *server, const char *method
 	return ERR_OK;
 }
 
+enum err ask_forward(struct shell *sh, const char *server, const char *method,
+		     const ProtobufCMessage *req, const ProtobufCMessageDescriptor *rep,
+		     unsigned timeout_ms, const ProtobufCMessage **out)
+{
+	return forward(sh, server, method, req, rep, timeout_ms, out);
+}
+
 static char *mutable(const char *s)
 {
 	return (char *)(uintptr_t)(s ? s : "");
@@ -165,6 +172,9 @@ static void apply_pb(struct shell *sh, const struct apply *a, Directory__ApplyRe
 	rq->name = mutable(a->name);
 	rq->password = mutable(a->password);
 	rq->imported_hash = mutable(a->imported_hash);
+	rq->pin = mutable(a->pin);
+	rq->pin_expired = a->pin_expired;
+	rq->pin_unlock = a->pin_unlock;
 	for (const struct change *c = a->changes; c; c = c->next)
 		n++;
 	rq->changes = arena_alloc(&sh->arena, (n + 1) * sizeof(*rq->changes));

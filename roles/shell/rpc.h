@@ -34,6 +34,8 @@ struct apply {
 	const char *name;
 	struct change *changes;
 	const char *password, *imported_hash;	/* NULL: none */
+	const char *pin;			/* of a mailbox with unified messaging, or NULL */
+	bool pin_expired, pin_unlock;
 };
 /* The directory's remarks are printed to stderr; out may be NULL. */
 enum err ask_apply(struct shell *sh, const struct apply *a, struct object **out) A_MUST_USE;
@@ -47,6 +49,12 @@ enum err ask_token(struct shell *sh, unsigned role, const char *name, const char
 		   int64_t *expires_ms) A_MUST_USE;
 enum err ask_subscribe(struct shell *sh, const char *subscription) A_MUST_USE;
 enum err ask_audit(struct shell *sh, unsigned limit) A_MUST_USE;	/* fills sh->table */
+
+/* Any method of a server, in the caller's own messages: rep is what *out is unpacked
+ * by, into sh->arena; NULL: no answer is wanted. */
+enum err ask_forward(struct shell *sh, const char *server, const char *method,
+		     const ProtobufCMessage *req, const ProtobufCMessageDescriptor *rep,
+		     unsigned timeout_ms, const ProtobufCMessage **out) A_MUST_USE;
 
 /* ---- servers --------------------------------------------------------------------- */
 
