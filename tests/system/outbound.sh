@@ -62,6 +62,16 @@ cat >"$work/dns/test.zone" <<-END
 	old-mx	A	127.0.0.15
 	slow	MX	10 slow-mx
 	slow-mx	A	127.0.0.16
+	order	MX	30 old-mx
+	order	MX	10 six-mx
+	order	MX	20 good
+	six	MX	5 six-mx
+	six-mx	AAAA	::1
+	torn	MX	10 torn-mx
+	torn-mx	A	127.0.0.17
+	sealed	MX	10 torn-mx
+	plain	MX	10 good
+	relay	A	127.0.0.11
 END
 cat >"$work/dns/nsd.conf" <<-END
 	server:
@@ -80,6 +90,9 @@ cat >"$work/dns/nsd.conf" <<-END
 	zone:
 	  name: "test"
 	  zonefile: "test.zone"
+	zone:
+	  name: "broken.test"
+	  zonefile: "is-not-there"
 END
 nsd -d -c "$work/dns/nsd.conf" >"$work/dns/out" 2>&1 &
 others=$!
@@ -93,10 +106,16 @@ fi
 sink() {
 	at=$1
 	shift
-	smtp-sink $as -4 -h "sink$at.test" -d "$work/got/$at." "$@" 127.0.0.$at:$port 100 &
+	sink_at $at 127.0.0.$at:$port "$@"
+}
+# sink_at NAME ADDRESS:PORT [OPTIONS]
+sink_at() {
+	name=$1 where=$2
+	shift 2
+	smtp-sink $as -h "sink$name.test" -d "$work/got/$name." "$@" "$where" 100 &
 	sink=$!
 	others="$others $sink"
-	until_true 5 sh -c "ss -Hltn | grep -qF 127.0.0.$at:$port" || fail "receiver $at does not listen"
+	until_true 5 sh -c "ss -Hltn | grep -qF '$where'" || fail "receiver $name does not listen"
 }
 got() { cat "$work/got/$1".* 2>/dev/null | grep -cF "$2"; }
 sink 11
@@ -105,28 +124,73 @@ soft=$sink
 sink 14 -f RCPT -B '550 5.1.1 nobody of that name'
 sink 15 -N
 sink 16 -W .:1
+sink_at six "[::1]:$port"
+sink_at smart 127.0.0.11:$((port + 1))
+
+# A receiver that offers STARTTLS and then does not speak TLS; in plain it takes all.
+cat >"$work/torn.py" <<'END'
+import socketserver, sys
+class Torn(socketserver.StreamRequestHandler):
+    def say(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+    def handle(self):
+        self.say("220 torn.test ESMTP")
+        for line in self.rfile:
+            verb = line[:4].upper()
+            if verb == b"EHLO":
+                self.say("250-torn.test\r\n250 STARTTLS")
+            elif verb == b"STAR":
+                self.say("220 go ahead")
+                self.wfile.write(b"this is not TLS at all, sorry\r\n")
+                open(sys.argv[3] + ".tls", "a").write("x")
+                return
+            elif verb == b"DATA":
+                self.say("354 go")
+                with open(sys.argv[3] + ".mail", "ab") as f:
+                    for line in self.rfile:
+                        if line == b".\r\n":
+                            break
+                        f.write(line)
+                self.say("250 taken")
+            else:
+                self.say("250 fine")
+            if verb == b"QUIT":
+                return
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+Server((sys.argv[1], int(sys.argv[2])), Torn).serve_forever()
+END
+python3 "$work/torn.py" 127.0.0.17 $port "$work/got/17" &
+others="$others $!"
+until_true 5 sh -c "ss -Hltn | grep -qF 127.0.0.17:$port" || fail "receiver 17 does not listen"
 
 bourse connector create world address-space='*' port=$port source-server=hub >/dev/null &&
 	bourse connector create to-b address-space=b.test port=$((b_base + 25)) >/dev/null &&
+	bourse connector create sealed address-space=sealed.test address-space=plain.test port=$port \
+		source-server=hub require-tls=yes >/dev/null &&
+	bourse connector create smart address-space=smart.test smart-host=relay.test:$((port + 1)) \
+		source-server=hub >/dev/null &&
 	b connector create to-a address-space=a.test port=$((a_base + 25)) \
 		>/dev/null || fail "connectors"
 until_true 5 bourse connector show world || fail "no connector"
 
 cat >"$work/mail.py" <<'END'
-"""send COUNT NOTIFY TO...: submit letters as user@a.test
-report RECIPIENT ACTION STATUS DIAGNOSTIC: wait for the report that says so
+"""send COUNT NOTIFY TO...: submit letters as user@a.test, with RET=$RET (HDRS)
+report RECIPIENT ACTION STATUS DIAGNOSTIC: wait for the report that says so; with
+what of the letter RET asked for
 silent RECIPIENT: there is no report about it"""
-import email, email.policy, imaplib, re, smtplib, ssl, sys, time
+import email, email.policy, imaplib, os, re, smtplib, ssl, sys, time
 base = int(sys.argv[1])
 verb, args = sys.argv[2], sys.argv[3:]
 login = ("usera", "pw")
+ret = os.environ.get("RET", "HDRS")
 def send(count, notify, *to):
     s = smtplib.SMTP("127.0.0.1", base + 587, timeout=20)
     s.starttls(context=ssl._create_unverified_context())
     s.login(*login)
     for i in range(int(count)):
         s.sendmail("user@a.test", to, "From: user@a.test\r\nTo: %s\r\nSubject: number-%d.\r\n\r\n"
-                   "letter to %s\r\n" % (to[0], i, to[0]), ["RET=HDRS"],
+                   "letter to %s\r\n" % (to[0], i, to[0]), ["RET=" + ret],
                    ["NOTIFY=" + notify] if notify != "-" else [])
     s.quit()
 def statuses():
@@ -141,12 +205,17 @@ def statuses():
         parts = whole.get_payload()
         assert whole.get_param("report-type") == "delivery-status", whole["Content-Type"]
         assert whole["Return-Path"] in ("<>", None) and whole["Auto-Submitted"], "not marked as automatic"
-        assert [p.get_content_type() for p in parts] == [
-            "text/plain", "message/delivery-status", "text/rfc822-headers"], parts
+        kinds = [p.get_content_type() for p in parts]
+        assert kinds[:2] == ["text/plain", "message/delivery-status"] and len(kinds) == 3, kinds
         groups = parts[1].get_payload()
         assert groups[0]["Reporting-MTA"].startswith("dns;"), groups[0]
-        assert "From: user@a.test" in parts[2].get_payload().replace("\r", ""), "no header of the letter"
+        full = kinds[2] == "message/rfc822"
+        assert full or kinds[2] == "text/rfc822-headers", kinds
+        letter = parts[2].as_string().replace("\r", "")
+        assert "From: user@a.test" in letter, "no header of the letter"
+        assert ("letter to " in letter.split("Subject: ")[1]) == full, "its text: " + letter
         for g in groups[1:]:
+            g["X-Full"] = "FULL" if full else "HDRS"
             yield g
     m.logout()
 def find(recipient):
@@ -156,7 +225,7 @@ def report(recipient, action, status, diagnostic):
     end = time.time() + 12
     while time.time() < end:
         for g in find(recipient):
-            if g["Action"] == action and g["Status"] == status and \
+            if g["Action"] == action and g["Status"] == status and g["X-Full"] == ret and \
                     re.search(diagnostic, " ".join((g["Diagnostic-Code"] or "").split())):
                 return
             sys.exit("another report than expected: " + str(g))
@@ -182,6 +251,15 @@ mail send 1 - x@soft.test
 mail send 1 SUCCESS x2@good.test
 mail send 1 SUCCESS x@old.test
 mail send 1 NEVER never@hard.test
+mail send 1 - x@order.test
+mail send 1 - x@six.test
+mail send 1 - "x@[IPv6:::1]"
+mail send 1 - x@torn.test
+mail send 1 - x@sealed.test
+mail send 1 - x@plain.test
+mail send 1 - x@smart.test
+mail send 1 - x@broken.test
+RET=FULL mail send 1 - full@hard.test
 arrived() { [ "$(got "$1" "$2")" -eq 1 ]; }
 until_true 10 arrived 11 'letter to x@two.test' || fail "the second MX host got nothing"
 until_true 10 arrived 11 'letter to x@good.test' || fail "the host without MX got nothing"
@@ -196,6 +274,33 @@ mail report x@old.test relayed 2.0.0 ''
 until_true 10 arrived 11 'letter to x2@good.test' || fail "the host with DSN got nothing"
 mail silent x2@good.test
 mail silent never@hard.test
+# What of the letter comes back, RFC 3461 section 4.3.
+RET=FULL mail report full@hard.test failed 5.1.1 .
+
+# ---- by which way ---------------------------------------------------------------------------
+
+until_true 10 arrived six 'letter to x@order.test' || fail "the host that is preferred got nothing"
+until_true 10 arrived six 'letter to x@six.test' || fail "the host with IPv6 only got nothing"
+until_true 10 arrived six 'letter to x@[IPv6:::1]' || fail "the IPv6 literal got nothing"
+until_true 10 arrived smart 'letter to x@smart.test' || fail "the smart host got nothing"
+# TLS that fails: without it, unless the connector wants it.
+until_true 10 arrived 17 'letter to x@torn.test' || fail "no letter in plain after TLS had failed"
+refused() { bourse queue list | grep "$1\.test" | grep -qi tls; }
+for d in sealed plain; do
+	until_true 10 refused $d || { bourse queue list; fail "$d.test does not wait for TLS"; }
+done
+[ "$(wc -c <"$work/got/17.tls")" -ge 2 ] || fail "TLS was not tried at 17"
+[ "$(got 17 'letter to x@sealed.test')" -eq 0 ] && [ "$(got 11 'letter to x@plain.test')" -eq 0 ] ||
+	fail "a letter that wants TLS went in plain"
+# A name server that fails is asked again; nobody is told that the domain is not there.
+unsure() { bourse queue list | grep 'broken\.test' | grep -q DNS; }
+until_true 15 unsure || { bourse queue list; fail "broken.test does not wait for DNS"; }
+for d in broken sealed plain; do
+	mail silent x@$d.test
+	number=$(bourse queue messages hub "$(bourse queue list | awk "/$d\\.test/ { print \$2 }")" |
+		awk 'NR == 2 { print $2 }')
+	bourse queue remove hub --message "$number" --silently || fail "queue remove for $d.test"
+done
 
 # ---- a fault that passes --------------------------------------------------------------------
 
@@ -213,6 +318,7 @@ until_true 10 arrived 13 'letter to x@soft.test' || fail "retried, but not deliv
 # ---- another organisation -------------------------------------------------------------------
 
 b mailbox create small address=small@b.test max-receive-size=100 --no-password >/dev/null || fail "mailbox small"
+bourse connector set to-b require-tls=yes >/dev/null || fail "connector set"
 mail send 1 - user@b.test
 mail send 1 - nobody@b.test
 mail send 1 - small@b.test
