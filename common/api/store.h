@@ -240,12 +240,16 @@ struct store_changes {
 	struct uid_ranges gone;
 	bool more, reset;		/* reset: load the folder anew */
 	uint32_t uidnext, total, unread;
+	uint64_t highestmodseq;		/* of the folder, at this moment */
 };
 typedef void store_changes_cb(void *ctx, enum err e, const struct store_changes *c);
 /* rows: new or changed placements with uid, flags, keywords, modseq. */
 struct api_call *store_changes(const struct store_at *at, uint64_t fid, uint64_t since,
 			       uint32_t limit, store_rows_cb *rows, store_changes_cb *cb,
 			       void *ctx);
+/* Only what went away; pages are longer. */
+struct api_call *store_gone(const struct store_at *at, uint64_t fid, uint64_t since,
+			    uint32_t limit, store_changes_cb *cb, void *ctx);
 /* Hints until cancelled or the store goes away: something above since_cn is there. */
 typedef void store_hint_cb(void *ctx, uint64_t epoch, uint64_t cn);
 struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,

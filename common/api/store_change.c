@@ -287,6 +287,12 @@ struct api_call *store_expunge(const struct store_at *at, uint64_t fid, struct u
 
 /* ---- changes ------------------------------------------------------------------------------- */
 
+struct feed_ask {
+	uint64_t fid, since;
+	uint32_t limit;
+	store_rows_cb *rows;		/* NULL: only what went away */
+};
+
 static void changes_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
 {
 	const Store__ChangesRep *rep = REP(Store__ChangesRep, m);
@@ -297,25 +303,39 @@ static void changes_finish(struct api_call *c, enum err e, const ProtobufCMessag
 			.until = rep->until, .gone = store_from_pb(c, rep->gone, rep->n_gone),
 			.more = rep->more, .reset = rep->reset, .uidnext = rep->uidnext,
 			.total = rep->total, .unread = rep->unread,
+			.highestmodseq = rep->highestmodseq,
 		};
 	((store_changes_cb *)c->cb)(c->ctx, e, &out);
+}
+
+static struct api_call *changes_start(const struct store_at *at, const struct feed_ask *ask,
+				      store_changes_cb *cb, void *ctx)
+{
+	struct api_call *c = store_call_new(changes_finish, (api_any_fn *)cb, ctx);
+	Store__ChangesReq rq = STORE__CHANGES_REQ__INIT;
+
+	c->rows = ask->rows;
+	rq.mailbox = store_guid(&at->mailbox);
+	rq.fid = ask->fid;
+	rq.since = ask->since;
+	rq.limit = ask->limit;
+	rq.gone_only = ask->rows == NULL;
+	return store_call_start(c, at, &(struct api_start){
+		.method = "store.changes", .body = &rq.base,
+		.rep = &store__changes_rep__descriptor, .timeout_ms = STORE_LONG_MS });
 }
 
 struct api_call *store_changes(const struct store_at *at, uint64_t fid, uint64_t since,
 			       uint32_t limit, store_rows_cb *rows, store_changes_cb *cb,
 			       void *ctx)
 {
-	struct api_call *c = store_call_new(changes_finish, (api_any_fn *)cb, ctx);
-	Store__ChangesReq rq = STORE__CHANGES_REQ__INIT;
+	return changes_start(at, &(struct feed_ask){ fid, since, limit, rows }, cb, ctx);
+}
 
-	c->rows = rows;
-	rq.mailbox = store_guid(&at->mailbox);
-	rq.fid = fid;
-	rq.since = since;
-	rq.limit = limit;
-	return store_call_start(c, at, &(struct api_start){
-		.method = "store.changes", .body = &rq.base,
-		.rep = &store__changes_rep__descriptor, .timeout_ms = STORE_LONG_MS });
+struct api_call *store_gone(const struct store_at *at, uint64_t fid, uint64_t since,
+			    uint32_t limit, store_changes_cb *cb, void *ctx)
+{
+	return changes_start(at, &(struct feed_ask){ fid, since, limit, NULL }, cb, ctx);
 }
 
 enum { WATCH_MS = 24 * 3600 * 1000 };

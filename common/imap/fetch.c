@@ -171,19 +171,28 @@ static bool item(struct imap_lex *l, struct imap_fetch *f, bool in_list)
 	return imap_lex_fail(l, "Unknown FETCH item.");
 }
 
+static bool modifier(struct imap_lex *l, struct imap_fetch *f)
+{
+	if (imap_lex_word(l, "VANISHED")) {
+		f->vanished = true;
+		return true;
+	}
+	if (!imap_lex_word(l, "CHANGEDSINCE"))
+		return imap_lex_fail(l, "Unknown FETCH modifier.");
+	if (f->has_changed_since)
+		return imap_lex_fail(l, "CHANGEDSINCE given twice.");
+	f->has_changed_since = true;
+	f->items |= IMAP_FETCH_MODSEQ;
+	return imap_lex_sp(l) && imap_lex_u63(l, &f->changed_since);
+}
+
 static bool modifiers(struct imap_lex *l, struct imap_fetch *f)
 {
 	if (!imap_lex_sp(l) || !imap_lex_char(l, '('))
 		return false;
 	do {
-		if (!imap_lex_word(l, "CHANGEDSINCE"))
-			return imap_lex_fail(l, "Unknown FETCH modifier.");
-		if (f->has_changed_since)
-			return imap_lex_fail(l, "CHANGEDSINCE given twice.");
-		if (!imap_lex_sp(l) || !imap_lex_u63(l, &f->changed_since))
+		if (!modifier(l, f))
 			return false;
-		f->has_changed_since = true;
-		f->items |= IMAP_FETCH_MODSEQ;
 	} while (imap_lex_peek(l) == ' ' && l->p++);
 	return imap_lex_char(l, ')');
 }

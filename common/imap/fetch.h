@@ -58,6 +58,7 @@ struct imap_fetch {
 	size_t n_sections;
 	bool has_changed_since;
 	uint64_t changed_since;		/* asks for MODSEQ as well */
+	bool vanished;			/* RFC 7162 3.2.6 */
 };
 
 /* What stands behind the set, to the end of the command. */

@@ -13,7 +13,7 @@ DB_SQL(q_state,
        " FROM folder f JOIN mailbox m ON m.mbx = f.mbx WHERE f.mbx = ?1 AND f.fid = ?2");
 
 struct state {
-	uint64_t floor, newest, modseq;
+	uint64_t floor, newest;
 };
 
 static enum err read_state(struct db *db, struct changes_op *op, struct state *s,
@@ -27,7 +27,7 @@ static enum err read_state(struct db *db, struct changes_op *op, struct state *s
 		op->uidnext = (uint32_t)db_int(r, 0);
 		op->total = (uint32_t)db_int(r, 1);
 		op->unread = (uint32_t)db_int(r, 2);
-		s->modseq = (uint64_t)db_int(r, 3);
+		op->highestmodseq = (uint64_t)db_int(r, 3);
 		s->floor = (uint64_t)db_int(r, 4);
 		s->newest = (uint64_t)db_int(r, 5);
 	}
@@ -123,7 +123,7 @@ static enum err page(struct db *db, struct changes_op *op, struct errbuf *eb)
 	if (op->reset)
 		return ERR_OK;
 	e = keyword_names(db, &mem, op->who.mbx, &names, eb);
-	if (e == ERR_OK)
+	if (e == ERR_OK && !op->gone_only)
 		e = feed(db, op, &names, &rows_until, eb);
 	until = rows_until;
 	if (e == ERR_OK)

@@ -18,12 +18,14 @@ struct changes_op {
 	struct who who;
 	uint64_t fid, since;
 	uint32_t limit;			/* rows about so many; 0: 5,000 */
+	bool gone_only;			/* no rows */
 	/* results */
 	struct buf rows;		/* packed: flags, keywords, modseq */
 	struct runs gone;
 	uint64_t until;
 	bool more, reset;
 	uint32_t uidnext, total, unread;
+	uint64_t highestmodseq;		/* of the folder */
 };
 enum err changes_page(struct db *db, void *op, struct errbuf *eb) A_MUST_USE;
 

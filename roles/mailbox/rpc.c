@@ -498,6 +498,7 @@ static void changes_more(struct call *c)
 	rep.uidnext = op->uidnext;
 	rep.total = op->total;
 	rep.unread = op->unread;
+	rep.highestmodseq = op->highestmodseq;
 	rep.gone = pb_from_runs(c, &op->gone, &rep.n_gone);
 	call_reply(c, &rep.base);
 }
@@ -526,6 +527,7 @@ static void changes_call(struct rpc_request *rq, const Store__ChangesReq *in)
 	op->fid = in->fid;
 	op->since = in->since;
 	op->limit = in->limit;
+	op->gone_only = in->gone_only;
 	buf_init(&op->rows, 64u << 20);
 	c->fini = changes_fini;
 	c->on_job = changes_done;

@@ -7,6 +7,7 @@
 #include "roles/client-access/imap/ahead.h"
 #include "roles/client-access/imap/imap.h"
 #include "roles/client-access/imap/row_feed.h"
+#include "roles/client-access/imap/since.h"
 
 #define FETCH_SLICE (256u << 10)	/* of content asked for at a time: a store's chunk */
 #define FETCH_PART  (1u << 20)		/* of a header read for HEADER.FIELDS */
@@ -32,6 +33,12 @@ struct fetch_run {
 	bool uid;
 	bool marks_seen;
 	unsigned columns;
+	struct uid_ranges uids;		/* whose rows are asked for */
+	const char *reply;		/* tagged, at the end */
+	struct since since;
+	struct uid_ranges known;	/* VANISHED (EARLIER) is told of these */
+	uint32_t known_from;
+	struct vanished vanished;
 	struct row_feed feed;
 	struct row_walk marking;
 
@@ -64,6 +71,12 @@ struct fetch_run {
 
 /* In a row's columns: we have set its \Seen. */
 #define ROW_MARKED (1u << 31)
+
+/* verb_fetch.c.  SELECT (QRESYNC ...): what changed since modseq of the UIDs known,
+ * VANISHED only from UID `from` on; then the tagged reply of SELECT. */
+enum next fetch_resync(struct imap_session *s, struct uid_ranges known, uint64_t modseq,
+		       uint32_t from, bool read_only);
+const char *fetch_select_reply(bool read_only);
 
 /* verb_fetch_mark.c: does the row in hand need its \Seen set before it is said? */
 bool fetch_must_mark(const struct fetch_run *r);

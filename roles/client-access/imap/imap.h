@@ -47,6 +47,8 @@ struct imap_view {
 	bool read_only;
 	struct uid_map *map;
 	char *path;
+	char **words;			/* keywords the client was told of */
+	size_t n_words, cap_words;
 	struct watch_seat seat;
 	bool dirty;			/* the store has hinted at something */
 	bool retry;			/* asking what it was has failed */
@@ -61,6 +63,15 @@ struct imap_own {
 };
 
 struct imap_sync;
+struct since;
+
+/* What ENABLE has switched on, for the rest of the connection. */
+enum imap_mode {
+	MODE_QRESYNC = 1,	/* VANISHED instead of EXPUNGE (RFC 7162) */
+	MODE_UIDONLY = 2,	/* no message numbers either way (RFC 9586) */
+	MODE_UTF8 = 4,		/* strings and names in UTF-8 (RFC 6855) */
+	MODE_REV2 = 8,		/* RFC 9051 where it differs from RFC 3501 */
+};
 
 struct imap_session {
 	unsigned magic;
@@ -100,7 +111,10 @@ struct imap_session {
 	struct imap_view view;		/* valid in IN_SELECTED */
 	struct imap_own own;
 	struct imap_sync *sync;
+	struct since *since;
 	bool condstore;			/* the client knows MODSEQ */
+	unsigned modes;			/* enum imap_mode */
+	bool says_modseq;		/* the tagged OK gets HIGHESTMODSEQ */
 	bool idling;
 	uint64_t n_commands;
 };
@@ -112,7 +126,8 @@ enum verb_flags {
 	VERB_SYNC = 8,		/* always looks for changes, hint or not */
 	VERB_STORE = 16,	/* needs the mailbox's server */
 	VERB_WRITE = 32,	/* refused in a folder opened by EXAMINE */
-	VERB_ONLY_UID = 64
+	VERB_ONLY_UID = 64,
+	VERB_NUMBERS = 128	/* without UID: names messages by number */
 };
 
 struct imap_verb {
@@ -139,6 +154,9 @@ void imap_pump(struct imap_session *s);
 enum next imap_finish(struct imap_session *s, const char *fmt, ...) A_PRINTF(2, 3);
 enum next imap_bad(struct imap_session *s);	/* BAD with what the lexer says */
 enum next imap_fail(struct imap_session *s, enum err e);	/* NO as the table has it */
+/* Messages were removed by this command: with QRESYNC its tagged OK says what the
+ * client is in step with (RFC 7162 3.2.7), once it was told of all others did. */
+void imap_say_modseq(struct imap_session *s);
 /* Go to work: now if NEXT_MORE is returned to the pump. */
 enum next imap_work(struct imap_session *s, imap_work_fn *fn);
 /* Park until a callback sets another step and pumps. */
@@ -165,6 +183,12 @@ enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t 
 	A_MUST_USE;
 void out_flags(struct imap_session *s, uint32_t uid, unsigned store_flags,
 	       const struct span *keywords, size_t n);	/* "FLAGS (\Seen)" */
+void out_range(struct imap_session *s, struct uid_range r);	/* "3" or "3:7" */
+/* "* 3 FETCH (", with MODE_UIDONLY "* 304 UIDFETCH (". */
+enum err imap_put_fetch(const struct imap_session *s, struct buf *out, uint32_t seq,
+			uint32_t uid) A_MUST_USE;
+/* VANISHED, or numbers? */
+bool imap_says_vanished(const struct imap_session *s);
 
 /* ---- between the store's words and the client's ------------------------------- */
 
@@ -196,7 +220,11 @@ void view_close(struct imap_session *s);	/* leave IN_SELECTED */
 void view_open(struct imap_session *s, const struct store_folder *f,
 	       const struct store_selected *sel, bool read_only);
 void view_share(struct imap_session *s);	/* after the map changed */
-void view_remove(struct imap_session *s, uint32_t uid);
+/* UIDs are gone, ascending. */
+void view_remove(struct imap_session *s, const struct uid_range *gone, size_t n);
+/* Keywords the client was not told of: a new FLAGS line goes before they are used. */
+void view_words(struct imap_session *s, const struct span *words, size_t n);
+void view_put_flags(struct imap_session *s);	/* FLAGS, without PERMANENTFLAGS */
 void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq);
 bool own_knows(const struct imap_own *o, uint32_t uid, uint64_t modseq);
 

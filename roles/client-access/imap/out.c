@@ -115,7 +115,8 @@ const char *const *keywords_to_store(struct arena *a, const struct imap_flags *f
 
 static bool is_recent(const struct imap_session *s, uint32_t uid)
 {
-	return uid > s->view.recent_above && uid <= s->view.recent_last;
+	return uid > s->view.recent_above && uid <= s->view.recent_last &&
+	       !(s->modes & MODE_REV2);		/* RFC 9051: there is no \Recent */
 }
 
 enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t uid,
@@ -141,4 +142,28 @@ void out_flags(struct imap_session *s, uint32_t uid, unsigned store_flags,
 	       const struct span *keywords, size_t n)
 {
 	out_done(s, imap_put_flags(s, &s->out, uid, store_flags, keywords, n));
+}
+
+void out_range(struct imap_session *s, struct uid_range r)
+{
+	if (r.first == r.last)
+		out_fmt(s, "%u", r.first);
+	else
+		out_fmt(s, "%u:%u", r.first, r.last);
+}
+
+enum err imap_put_fetch(const struct imap_session *s, struct buf *out, uint32_t seq,
+			uint32_t uid)
+{
+	const bool by_uid = s->modes & MODE_UIDONLY;
+	enum err e = buf_adds(out, "* ");
+
+	if (!e)
+		e = buf_addu(out, by_uid ? uid : seq);
+	return e ? e : buf_adds(out, by_uid ? " UIDFETCH (" : " FETCH (");
+}
+
+bool imap_says_vanished(const struct imap_session *s)
+{
+	return s->modes & (MODE_QRESYNC | MODE_UIDONLY);
 }

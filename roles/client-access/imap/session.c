@@ -214,6 +214,8 @@ static enum next check_verb(struct imap_session *s, const struct imap_verb *v)
 		return imap_finish(s, s->state == IN_NOAUTH ? "BAD Log in first." :
 				   s->state == IN_AUTH && v->states == IN_SELECTED ?
 				   "BAD Select a mailbox first." : "BAD Not allowed now.");
+	if ((v->flags & VERB_NUMBERS) && !s->reader.cmd.uid && (s->modes & MODE_UIDONLY))
+		return imap_finish(s, "BAD [UIDREQUIRED] Only UIDs name messages now.");
 	if ((v->flags & VERB_WRITE) && s->view.read_only)
 		return imap_finish(s, "NO [READ-ONLY] The mailbox was opened for reading.");
 	return NEXT_DONE;
@@ -260,8 +262,10 @@ static enum next step_sync(struct imap_session *s)
 		return NEXT_MORE;
 	if (!s->view.dirty && !s->view.retry && !(v->flags & VERB_SYNC))
 		return NEXT_MORE;
-	if (account_locate(s->cas, &s->who.principal, &s->at) != ERR_OK)
+	if (account_locate(s->cas, &s->who.principal, &s->at) != ERR_OK) {
+		s->says_modseq = false;
 		return NEXT_MORE;		/* another time: dirty stays */
+	}
 	return sync_start(s, step_reply);
 }
 
@@ -278,13 +282,34 @@ static void drop_command(struct imap_session *s)
 	imap_reader_next(&s->reader);
 }
 
-static enum next step_reply(struct imap_session *s)
+void imap_say_modseq(struct imap_session *s)
 {
+	if (s->modes & MODE_QRESYNC) {
+		s->says_modseq = true;
+		s->view.dirty = true;
+	}
+}
+
+static void say_reply(struct imap_session *s)
+{
+	const char *text = s->reply.len ? s->reply.data : "OK Done.";
+	const bool modseq = s->says_modseq && s->state == IN_SELECTED &&
+			    strncmp(text, "OK ", 3) == 0 && text[3] != '[';
 	struct span tag = s->reader.cmd.tag;
 
-	CHECK(s->call == NULL);
 	out_add(s, tag.n ? tag.p : "*", tag.n ? tag.n : 1);
-	out_fmt(s, " %s\r\n", s->reply.len ? s->reply.data : "OK Done.");
+	if (modseq)
+		out_fmt(s, " OK [HIGHESTMODSEQ %llu] %s\r\n",
+			(unsigned long long)s->view.highestmodseq, text + 3);
+	else
+		out_fmt(s, " %s\r\n", text);
+	s->says_modseq = false;
+}
+
+static enum next step_reply(struct imap_session *s)
+{
+	CHECK(s->call == NULL);
+	say_reply(s);
 	if (strncmp(s->reply.data, "BAD", 3) != 0)
 		s->bad_commands = 0;
 	else if (++s->bad_commands == (s->state == IN_NOAUTH ? MAX_BAD : MAX_BAD_USER)) {

@@ -3,7 +3,8 @@
  *
  * Invariants:
  * 1. Nothing is said unless EXPUNGE may be said (step_sync decides).
- * 2. EXPUNGEs go from high to low, so a number is right when it is said.
+ * 2. EXPUNGEs go from high to low, so a number is right when it is said; VANISHED
+ *    (QRESYNC, UIDONLY) names UIDs and goes from low to high.
  * 3. The map changes with the line that tells the client.
  * 4. The feed is in order of change, not of UID, so new UIDs are collected and
  *    said when all pages are here; only then v->cn moves.
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYNC_ROWS 500		/* asked for at a time */
+#define SYNC_ROWS	500	/* asked for at a time */
+#define VANISHED_RANGES 400	/* of one line */
 
 struct changed {
 	struct changed *next;
@@ -124,13 +126,15 @@ static enum next finish(struct imap_session *s)
 		say_exists(s);
 		s->view.cn = y->cn;
 		view_share(s);
+	} else if (y->asks) {
+		s->says_modseq = false;		/* what others did is not told yet */
 	}
 	sync_free(s);
 	return then(s);
 }
 
 /* False: no room in the output. */
-static bool say_gone(struct imap_session *s)
+static bool say_expunge(struct imap_session *s)
 {
 	struct imap_sync *y = s->sync;
 
@@ -145,10 +149,57 @@ static bool say_gone(struct imap_session *s)
 		if (out_full(s))
 			return false;
 		out_fmt(s, "* %u EXPUNGE\r\n", uid_map_seq(s->view.map, uid));
-		view_remove(s, uid);
+		view_remove(s, &(struct uid_range){ uid, uid }, 1);
 		r->last = uid - 1;		/* 0 ends it: first is at least 1 */
 	}
 	return true;
+}
+
+/* The next piece of what is gone that the client knows of. */
+static bool next_gone(struct imap_session *s, struct uid_range *out)
+{
+	struct imap_sync *y = s->sync;
+
+	for (; y->n_gone > 0; y->gone++, y->n_gone--) {
+		struct uid_range *r = y->gone;
+
+		if (r->first > r->last || !uid_map_run(s->view.map, r->first, out) ||
+		    out->first > r->last)
+			continue;
+		if (out->last > r->last)
+			out->last = r->last;
+		if (out->last == r->last)
+			r->last = 0;			/* all of it */
+		else
+			r->first = out->last + 1;
+		return true;
+	}
+	return false;
+}
+
+/* RFC 7162 3.2.10.2: UIDs, only such as the client was told of. */
+static bool say_vanished(struct imap_session *s)
+{
+	struct uid_range line[VANISHED_RANGES];
+	size_t n;
+
+	do {
+		if (out_full(s))
+			return false;
+		for (n = 0; n < VANISHED_RANGES && next_gone(s, &line[n]); n++) {
+			out_str(s, n ? "," : "* VANISHED ");
+			out_range(s, line[n]);
+		}
+		if (n > 0)
+			out_str(s, "\r\n");
+		view_remove(s, line, n);
+	} while (n == VANISHED_RANGES);
+	return true;
+}
+
+static bool say_gone(struct imap_session *s)
+{
+	return imap_says_vanished(s) ? say_vanished(s) : say_expunge(s);
 }
 
 static bool say_flags(struct imap_session *s)
@@ -163,7 +214,9 @@ static bool say_flags(struct imap_session *s)
 			continue;
 		if (out_full(s))
 			return false;
-		out_fmt(s, "* %u FETCH (UID %u ", seq, c->uid);
+		view_words(s, c->keywords, c->n_keywords);
+		out_done(s, imap_put_fetch(s, &s->out, seq, c->uid));
+		out_fmt(s, "UID %u ", c->uid);
 		out_flags(s, c->uid, c->flags, c->keywords, c->n_keywords);
 		if (s->condstore)
 			out_fmt(s, " MODSEQ (%llu)", (unsigned long long)c->modseq);
@@ -248,6 +301,8 @@ static void on_changes(void *ctx, enum err e, const struct store_changes *c)
 		imap_work(s, finish);
 	} else {
 		y->cn = c->until;
+		if (!c->more && c->highestmodseq > s->view.highestmodseq)
+			s->view.highestmodseq = c->highestmodseq;
 		if (c->uidnext > s->view.uidnext)
 			s->view.uidnext = c->uidnext;
 		y->more = c->more;

@@ -266,38 +266,86 @@ void uid_map_append(struct uid_map *m, uint32_t uid)
 	}
 }
 
-void uid_map_remove(struct uid_map *m, uint32_t uid)
+static void insert(struct uid_map *m, size_t i, uint32_t first, uint32_t last)
 {
-	size_t i = find(m, uid);
-	struct run *r;
-	uint32_t last;
+	if (m->n == m->cap) {
+		m->cap = m->cap * 2;
+		m->r = xrealloc(m->r, m->cap * sizeof(*m->r));
+	}
+	memmove(&m->r[i + 1], &m->r[i], (m->n - i) * sizeof(*m->r));
+	m->r[i] = (struct run){ first, last, 0 };
+	m->n++;
+}
+
+/* Runs [i, k) go. */
+static void drop(struct uid_map *m, size_t i, size_t k)
+{
+	memmove(&m->r[i], &m->r[k], (m->n - k) * sizeof(*m->r));
+	m->n -= k - i;
+}
+
+void uid_map_remove(struct uid_map *m, uint32_t first, uint32_t last)
+{
+	size_t i = find(m, first), k;
 
 	CHECK(m->refs == 1 && m->pool == NULL);
-	if (i == m->n || m->r[i].first > uid || uid == 0)
+	if (i == m->n || m->r[i].first > last || first == 0 || first > last)
 		return;
-	r = &m->r[i];
-	m->total--;
-	if (m->right > i + 1)
-		m->right = i + 1;
-	if (r->last == uid && r->first == uid) {
-		memmove(r, r + 1, (m->n - i - 1) * sizeof(*r));
-		m->n--;
-		if (m->right > i)
-			m->right = i;
-	} else if (r->last == uid) {
-		r->last--;
-	} else if (r->first == uid) {
-		r->first++;
-	} else {
-		last = r->last;
-		r->last = uid - 1;
-		if (m->n == m->cap) {
-			m->cap = m->cap * 2;
-			m->r = xrealloc(m->r, m->cap * sizeof(*m->r));
-			r = &m->r[i];
+	if (m->r[i].first < first) {
+		const uint32_t end = m->r[i].last;
+
+		m->r[i].last = first - 1;
+		m->total -= end - first + 1;
+		if (m->right > i + 1)
+			m->right = i + 1;
+		if (end > last) {
+			insert(m, i + 1, last + 1, end);
+			m->total += end - last;
+			return;
 		}
-		memmove(r + 2, r + 1, (m->n - i - 1) * sizeof(*r));
-		r[1] = (struct run){ uid + 1, last, 0 };
-		m->n++;
+		i++;
 	}
+	if (m->right > i)
+		m->right = i;
+	for (k = i; k < m->n && m->r[k].last <= last; k++)
+		m->total -= m->r[k].last - m->r[k].first + 1;
+	if (k < m->n && m->r[k].first <= last) {
+		m->total -= last - m->r[k].first + 1;
+		m->r[k].first = last + 1;
+	}
+	drop(m, i, k);
+}
+
+/* The runs behind the first that is hit are written anew. */
+void uid_map_remove_all(struct uid_map *m, const struct uid_range *gone, size_t n)
+{
+	const size_t from = n ? find(m, gone[0].first) : m->n;
+	const size_t n_old = m->n - from;
+	struct run *old;
+	size_t g = 0;
+
+	CHECK(m->refs == 1 && m->pool == NULL);
+	if (n_old == 0)
+		return;
+	old = xmemdup(&m->r[from], n_old * sizeof(*old));
+	m->n = from;
+	if (m->right > from)
+		m->right = from;
+	for (size_t i = 0; i < n_old; i++) {
+		uint64_t first = old[i].first;
+
+		m->total -= old[i].last - old[i].first + 1;
+		while (g < n && gone[g].last < first)
+			g++;
+		for (; g < n && gone[g].first <= old[i].last && first <= old[i].last; g++) {
+			if (gone[g].first > first)
+				push(m, (uint32_t)first, gone[g].first - 1);
+			first = (uint64_t)gone[g].last + 1;
+			if (gone[g].last >= old[i].last)
+				break;		/* it may reach into the next run */
+		}
+		if (first <= old[i].last)
+			push(m, (uint32_t)first, old[i].last);
+	}
+	free(old);
 }

@@ -56,5 +56,7 @@ uint32_t uid_map_next(const struct uid_map *m, uint32_t from);
 /* Only maps of one's own.  Appended UIDs are above all others; others are
  * ignored. */
 void uid_map_append(struct uid_map *m, uint32_t uid);
-void uid_map_remove(struct uid_map *m, uint32_t uid);
+void uid_map_remove(struct uid_map *m, uint32_t first, uint32_t last);
+/* Many at once, in one pass; they ascend. */
+void uid_map_remove_all(struct uid_map *m, const struct uid_range *gone, size_t n);
 #endif

@@ -49,6 +49,7 @@ static void say_copied(struct imap_session *s, uint32_t uidvalidity, struct uid_
 	copyuid(&code, uidvalidity, from, to);
 	if (r->move) {			/* RFC 6851: the code before the EXPUNGEs */
 		out_fmt(s, "* OK %sMoved.\r\n", code.data);
+		imap_say_modseq(s);
 		sync_gone(s, from, finish);
 	} else {
 		imap_finish(s, "OK %sDone.", code.data);
@@ -145,8 +146,11 @@ static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t mod
 		imap_finish(s, "OK Nothing is there any more.");
 	else if (r->quiet)
 		imap_work(s, expunge_piece);
-	else
+	else {
+		if (gone.n > 0)
+			imap_say_modseq(s);
 		sync_gone(s, gone, expunge_piece);
+	}
 	imap_pump(s);
 }
 

@@ -11,7 +11,8 @@
 
 #include "common/imap/date.h"
 
-#define ROWS_AT_ONCE   5000
+#define ROWS_AT_ONCE 5000
+#define FEW_ROWS     500	/* CHANGEDSINCE: not worth looking at the feed of changes */
 
 static imap_work_fn fetch_work;
 
@@ -21,6 +22,7 @@ static void drop(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
 
+	since_fini(&r->since);
 	api_cancel(&r->content);
 	ahead_fini(&r->ahead);
 	row_feed_fini(&r->feed);
@@ -56,16 +58,25 @@ void fetch_item(struct imap_session *s)
 	r->any = true;
 }
 
+/* RFC 7162 3.2.4, RFC 9051 appendix E 21: what was not asked for comes with the UID. */
+static bool puts_uid(const struct imap_session *s, const struct fetch_run *r)
+{
+	if (r->f.items & IMAP_FETCH_UID)
+		return true;
+	if (s->modes & MODE_UIDONLY)
+		return false;
+	return r->uid || (r->marks_seen && !(r->row->flags & FLAG_SEEN) &&
+			  (s->condstore || (s->modes & MODE_REV2)));
+}
+
 /* Items that do not change while the row is in hand. */
 static void put_items(struct imap_session *s, struct fetch_run *r)
 {
 	const struct store_row *row = r->row;
 	const unsigned items = r->f.items;
 
-	fetch_put(s, buf_adds(&r->head, "* "));
-	fetch_put(s, buf_addu(&r->head, r->seq));
-	fetch_put(s, buf_adds(&r->head, " FETCH ("));
-	if (r->uid || (items & IMAP_FETCH_UID)) {
+	fetch_put(s, imap_put_fetch(s, &r->head, r->seq, row->uid));
+	if (puts_uid(s, r)) {
 		fetch_item(s);
 		fetch_put(s, buf_adds(&r->head, "UID "));
 		fetch_put(s, buf_addu(&r->head, row->uid));
@@ -120,6 +131,8 @@ static enum next row_open(struct imap_session *s)
 		r->has_map = mime_map_decode(r->row->map, &r->map, NULL) == ERR_OK;
 	if (!r->has_map && (r->columns & COL_MAP))
 		return fetch_need_map(s);
+	if (r->row->n_keywords > 0)
+		view_words(s, r->row->keywords, r->row->n_keywords);
 	put_items(s, r);
 	r->section = 0;
 	r->phase = FETCH_SECTION;
@@ -150,7 +163,7 @@ static enum next row_next(struct imap_session *s)
 	case ROW_FEED_WAIT:
 		return NEXT_WAIT;
 	case ROW_FEED_END:
-		return imap_finish(s, "OK Done.");
+		return imap_finish(s, "%s", r->reply);
 	case ROW_FEED_FAILED:
 		return imap_fail(s, r->feed.err);
 	}
@@ -247,33 +260,140 @@ static unsigned columns(const struct fetch_run *r)
 	return c;
 }
 
+/* ---- the rows of which messages ----------------------------------------------------- */
+
+static enum next begin_rows(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+	struct store_fetch rows = { .columns = r->columns };
+
+	if (r->f.has_changed_since)
+		rows.changed_since = r->f.changed_since;
+	row_feed_init(&r->feed, s, r->uids, &rows, ROWS_AT_ONCE);
+	return imap_work(s, fetch_work);
+}
+
+static enum next say_vanished(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	while (!out_full(s))
+		if (!vanished_say(&r->vanished))
+			return begin_rows(s);
+	return NEXT_WAIT;
+}
+
+static enum next since_known(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	if (!r->since.too_many)
+		r->uids = since_changed(&r->since, r->uids);
+	if (!r->f.vanished)
+		return begin_rows(s);
+	vanished_init(&r->vanished, &r->since, r->known, r->known_from);
+	return imap_work(s, say_vanished);
+}
+
+/* Reading the feed of changes is worth its while only for more than a page. */
+static bool asks_many(struct imap_session *s, struct uid_ranges uids)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < uids.n && n <= FEW_ROWS; i++)
+		n += uid_map_count(s->view.map, uids.r[i].first, uids.r[i].last);
+	return n > FEW_ROWS;
+}
+
+static enum next start(struct imap_session *s, struct fetch_run *r)
+{
+	r->columns = columns(r);
+	buf_init(&r->blob, MIME_MAP_MAX);
+	buf_init(&r->head, 3 * MIME_MAP_MAX + (1 << 20));
+	buf_init(&r->slice, FETCH_SLICE);
+	buf_init(&r->part, FETCH_PART);
+	row_queue_init(&r->feed.rows);
+	ahead_init(&r->ahead, s);
+	s->run = r;
+	s->run_free = drop;
+	if (r->f.vanished || (r->f.has_changed_since && asks_many(s, r->uids)))
+		return since_start(&r->since, s, r->f.changed_since, r->f.vanished, since_known);
+	return begin_rows(s);
+}
+
+const char *fetch_select_reply(bool read_only)
+{
+	return read_only ? "OK [READ-ONLY] Selected." : "OK [READ-WRITE] Selected.";
+}
+
+enum next fetch_resync(struct imap_session *s, struct uid_ranges known, uint64_t modseq,
+		       uint32_t from, bool read_only)
+{
+	struct fetch_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+
+	if (s->run_free)
+		s->run_free(s);
+	r->f = (struct imap_fetch){
+		.items = IMAP_FETCH_UID | IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ,
+		.has_changed_since = true, .changed_since = modseq, .vanished = true,
+	};
+	r->uid = true;
+	r->uids = r->known = known;
+	r->known_from = from;
+	r->reply = fetch_select_reply(read_only);
+	return start(s, r);
+}
+
+/* The set as it stands, and not only what is there of it: VANISHED is about the
+ * rest.  "*" is the highest UID there ever was. */
+static struct uid_ranges whole_set(struct imap_session *s, const struct imap_seqset *set)
+{
+	const uint32_t highest = s->view.uidnext - 1;
+	struct imap_seqset copy = *set;
+	struct uid_range *r;
+	size_t n = 0;
+
+	copy.r = arena_dup(&s->reader.arena, set->r, set->n * sizeof(*set->r));
+	imap_seqset_resolve(&copy, highest);
+	r = arena_alloc(&s->reader.arena, copy.n * sizeof(*r) + 1);
+	for (; n < copy.n && copy.r[n].first <= highest; n++)
+		r[n] = (struct uid_range){ copy.r[n].first, copy.r[n].last < highest ?
+							    copy.r[n].last : highest };
+	return (struct uid_ranges){ r, n };
+}
+
+/* RFC 7162 3.2.6 */
+static const char *refused(const struct imap_session *s, const struct imap_fetch *f, bool uid)
+{
+	if (!f->vanished)
+		return NULL;
+	return !uid		       ? "BAD VANISHED goes with UID FETCH only." :
+	       !f->has_changed_since   ? "BAD VANISHED needs CHANGEDSINCE." :
+	       s->modes & MODE_QRESYNC ? NULL : "BAD Say ENABLE QRESYNC first.";
+}
+
 enum next imap_verb_fetch(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct fetch_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
-	struct store_fetch rows = { 0 };
-	struct uid_ranges uids;
 	struct imap_seqset set;
+	const char *no;
 
 	if (!imap_lex_sp(l) || !imap_lex_seqset(l, &set) || !imap_lex_sp(l) ||
 	    !imap_lex_fetch(l, &r->f))
 		return imap_bad(s);
 	r->uid = s->reader.cmd.uid;
-	if (!view_ranges(s, &set, r->uid, &uids))
+	no = refused(s, &r->f, r->uid);
+	if (no)
+		return imap_finish(s, "%s", no);
+	if (r->f.vanished)
+		r->known = whole_set(s, &set);
+	if (!view_ranges(s, &set, r->uid, &r->uids))
 		return imap_finish(s, "BAD No such message.");
 	if (r->f.items & IMAP_FETCH_MODSEQ)
 		s->condstore = true;
+	r->known_from = 1;
+	r->reply = "OK Done.";
 	r->marks_seen = imap_fetch_marks_seen(&r->f) && !s->view.read_only;
-	r->columns = columns(r);
-	rows.columns = r->columns;
-	rows.changed_since = r->f.has_changed_since ? r->f.changed_since : 0;
-	row_feed_init(&r->feed, s, uids, &rows, ROWS_AT_ONCE);
-	buf_init(&r->blob, MIME_MAP_MAX);
-	buf_init(&r->head, 3 * MIME_MAP_MAX + (1 << 20));
-	buf_init(&r->slice, FETCH_SLICE);
-	buf_init(&r->part, FETCH_PART);
-	s->run = r;
-	s->run_free = drop;
-	ahead_init(&r->ahead, s);
-	return imap_work(s, fetch_work);
+	return start(s, r);
 }

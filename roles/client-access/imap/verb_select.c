@@ -1,11 +1,12 @@
 /* SELECT, EXAMINE, UNSELECT. */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/fetch.h"
 
-#include "common/imap/write.h"
+#include "common/imap/select.h"
 #include <stdlib.h>
 
 struct select_run {
 	bool read_only;
+	struct imap_select args;
 	struct store_folder folder;	/* fid and path are ours */
 	/* A folder of very many gaps: its UIDs come as rows. */
 	struct store_selected sel;	/* keywords and runs are ours */
@@ -13,24 +14,23 @@ struct select_run {
 	size_t n, cap;
 };
 
-static void put_flags(struct imap_session *s, const struct store_selected *sel)
+static void put_flags(struct imap_session *s)
 {
 	static const unsigned all = IMAP_SEEN | IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DELETED |
 				    IMAP_DRAFT;
-	struct span *words = arena_alloc(&s->reader.arena,
-					 (sel->n_keywords + 3) * sizeof(*words));
+	struct imap_view *v = &s->view;
+	struct span *words = arena_alloc(&s->reader.arena, (v->n_words + 3) * sizeof(*words));
 	size_t n = 0;
 
-	words[n++] = SPAN("$Forwarded");
-	words[n++] = SPAN("$MDNSent");
-	for (size_t i = 0; i < sel->n_keywords; i++)
-		words[n++] = span_of(sel->keywords[i]);
-	out_str(s, "* FLAGS ");
-	out_done(s, imap_write_flags(&s->out, all, words, n));
-	out_str(s, "\r\n* OK [PERMANENTFLAGS ");
-	if (s->view.read_only) {
+	view_put_flags(s);
+	out_str(s, "* OK [PERMANENTFLAGS ");
+	if (v->read_only) {
 		out_str(s, "()");
 	} else {
+		words[n++] = SPAN("$Forwarded");
+		words[n++] = SPAN("$MDNSent");
+		for (size_t i = 0; i < v->n_words; i++)
+			words[n++] = span_of(v->words[i]);
 		words[n++] = SPAN("\\*");
 		out_done(s, imap_write_flags(&s->out, all, words, n));
 	}
@@ -42,13 +42,15 @@ static void put_selected(struct imap_session *s, const struct store_selected *se
 	struct imap_view *v = &s->view;
 	uint32_t unseen;
 
-	put_flags(s, sel);
+	put_flags(s);
 	out_fmt(s, "* %u EXISTS\r\n", uid_map_total(v->map));
-	out_fmt(s, "* %u RECENT\r\n",
-		v->recent_last > v->recent_above
-			? uid_map_count(v->map, v->recent_above + 1, v->recent_last) : 0);
+	if ((s->modes & MODE_REV2) == 0)
+		out_fmt(s, "* %u RECENT\r\n",
+			v->recent_last > v->recent_above
+				? uid_map_count(v->map, v->recent_above + 1, v->recent_last)
+				: 0);
 	unseen = sel->first_unseen_uid ? uid_map_seq(v->map, sel->first_unseen_uid) : 0;
-	if (unseen)
+	if (unseen && (s->modes & (MODE_REV2 | MODE_UIDONLY)) == 0)
 		out_fmt(s, "* OK [UNSEEN %u] First unseen.\r\n", unseen);
 	out_fmt(s, "* OK [UIDVALIDITY %u] UIDs are valid.\r\n", v->uidvalidity);
 	out_fmt(s, "* OK [UIDNEXT %u] Predicted next UID.\r\n", v->uidnext);
@@ -56,13 +58,56 @@ static void put_selected(struct imap_session *s, const struct store_selected *se
 		(unsigned long long)v->highestmodseq);
 }
 
+/* ---- QRESYNC (RFC 7162 3.2.5) -------------------------------------------------------- */
+
+/* The lowest UID whose removal the client may not know of: one above the last of its
+ * sample that still has the number it had. */
+static uint32_t known_below(struct imap_session *s, const struct imap_qresync *q)
+{
+	struct imap_sample i;
+	uint32_t from = 1;
+
+	imap_sample_init(&i, q);
+	while (imap_sample_next(&i) && uid_map_uid(s->view.map, i.seq) == i.uid &&
+	       i.uid < UINT32_MAX)
+		from = i.uid + 1;
+	return from;
+}
+
+static enum next resync(struct imap_session *s)
+{
+	struct select_run *r = s->run;
+	const struct imap_qresync *q = &r->args.qresync;
+	struct uid_range *set, all = { 1, s->view.uidnext > 1 ? s->view.uidnext - 1 : 0 };
+	struct uid_ranges known = { &all, all.last ? 1 : 0 };
+
+	if (q->has_known) {
+		known.n = 0;
+		set = arena_alloc(&s->reader.arena, q->known.n * sizeof(*set) + 1);
+		for (size_t i = 0; i < q->known.n && q->known.r[i].first <= all.last; i++) {
+			set[i] = (struct uid_range){ q->known.r[i].first, q->known.r[i].last };
+			if (set[i].last > all.last)
+				set[i].last = all.last;
+			known.n++;
+		}
+		known.r = set;
+	} else if (known.n > 0) {
+		known.r = arena_dup(&s->reader.arena, &all, sizeof(all));
+	}
+	return fetch_resync(s, known, q->modseq, known_below(s, q), r->read_only);
+}
+
 static void finish_select(struct imap_session *s, const struct store_selected *sel)
 {
 	struct select_run *r = s->run;
+	const struct imap_qresync *q = &r->args.qresync;
 
 	view_open(s, &r->folder, sel, r->read_only);
 	put_selected(s, sel);
-	imap_finish(s, r->read_only ? "OK [READ-ONLY] Selected." : "OK [READ-WRITE] Selected.");
+	if (r->args.has_qresync && q->uidvalidity == s->view.uidvalidity)
+		resync(s);
+	else
+		imap_finish(s, "%s", fetch_select_reply(r->read_only));
 }
 
 /* ---- with UIDs as rows -------------------------------------------------------------- */
@@ -173,30 +218,25 @@ static enum next found(struct imap_session *s, enum err e, const struct store_fo
 	return imap_await(s);
 }
 
-/* " (CONDSTORE)", RFC 7162 3.1.8 in the form of RFC 4466. */
-static bool parameters(struct imap_session *s, struct imap_lex *l)
-{
-	if (imap_lex_peek(l) != ' ')
-		return imap_lex_end(l);
-	if (!imap_lex_sp(l) || !imap_lex_char(l, '('))
-		return false;
-	if (!imap_lex_word(l, "CONDSTORE"))
-		return imap_lex_fail(l, "Unknown SELECT parameter.");
-	s->condstore = true;
-	return imap_lex_char(l, ')') && imap_lex_end(l);
-}
-
 static enum next start(struct imap_session *s, bool read_only)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct select_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
 	char *name;
 
-	if (!imap_lex_sp(l) || !imap_lex_mailbox(l, &name) || !parameters(s, l))
+	if (!imap_lex_sp(l) || !imap_lex_mailbox(l, &name) || !imap_lex_select(l, &r->args))
 		return imap_bad(s);
+	if (r->args.has_qresync && (s->modes & MODE_QRESYNC) == 0)
+		return imap_finish(s, "BAD Say ENABLE QRESYNC first.");
+	if (r->args.qresync.has_sample && (s->modes & MODE_UIDONLY))
+		return imap_finish(s, "BAD [UIDREQUIRED] Only UIDs name messages now.");
+	if (r->args.condstore)
+		s->condstore = true;
 	/* RFC 3501 6.3.1: also a SELECT that fails leaves the old mailbox. */
-	if (s->state == IN_SELECTED)
+	if (s->state == IN_SELECTED) {
 		view_close(s);
+		out_str(s, "* OK [CLOSED] The mailbox before is closed.\r\n");
+	}
 	s->run = r;
 	r->read_only = read_only;
 	return folder_find(s, name, found);

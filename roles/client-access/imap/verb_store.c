@@ -23,8 +23,10 @@ static void say_row(struct imap_session *s, const struct store_run *r,
 	own_note(&s->own, row->uid, row->modseq);
 	if (seq == 0 || (r->args.silent && !s->condstore))
 		return;
-	out_fmt(s, "* %u FETCH (", seq);
-	if (r->uid) {
+	view_words(s, row->keywords, row->n_keywords);
+	out_done(s, imap_put_fetch(s, &s->out, seq, row->uid));
+	/* RFC 7162 3.2.4, RFC 9051 appendix E 21 */
+	if (r->uid || s->condstore || (s->modes & MODE_REV2)) {
 		out_fmt(s, "UID %u", row->uid);
 		sep = " ";
 	}

@@ -35,14 +35,26 @@ static const struct imap_verb verbs[] = {
 	{ "EXPUNGE",       imap_verb_expunge,       IN_SELECTED,
 	  VERB_STORE | VERB_UID | VERB_WRITE, "UIDPLUS" },
 	{ "SEARCH",        imap_verb_search,        IN_SELECTED,
-	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE, "ESEARCH WITHIN" },
+	  VERB_STORE | VERB_UID | VERB_NUMBERS | VERB_NO_EXPUNGE, "ESEARCH WITHIN" },
 	{ "FETCH",         imap_verb_fetch,         IN_SELECTED,
-	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE, NULL },
+	  VERB_STORE | VERB_UID | VERB_NUMBERS | VERB_NO_EXPUNGE, NULL },
 	{ "STORE",         imap_verb_store,         IN_SELECTED,
-	  VERB_STORE | VERB_UID | VERB_NO_EXPUNGE | VERB_WRITE, "CONDSTORE" },
-	{ "COPY",          imap_verb_copy,          IN_SELECTED, VERB_STORE | VERB_UID, NULL },
+	  VERB_STORE | VERB_UID | VERB_NUMBERS | VERB_NO_EXPUNGE | VERB_WRITE, NULL },
+	{ "COPY",          imap_verb_copy,          IN_SELECTED,
+	  VERB_STORE | VERB_UID | VERB_NUMBERS, NULL },
 	{ "MOVE",          imap_verb_move,          IN_SELECTED,
-	  VERB_STORE | VERB_UID | VERB_WRITE, "MOVE" },
+	  VERB_STORE | VERB_UID | VERB_NUMBERS | VERB_WRITE, "MOVE" },
+};
+
+/* What several verbs do together, or the reader does. */
+static const struct {
+	const char *name;
+	unsigned states;		/* where it is of use to know */
+} capabilities[] = {
+	{ "LITERAL+", IN_ANY },
+	{ "CONDSTORE", IN_USER },
+	{ "QRESYNC", IN_USER },
+	{ "UIDONLY", IN_USER },
 };
 
 const struct imap_verb *imap_verb_find(struct span name)
@@ -88,7 +100,10 @@ static void put_login_capabilities(struct imap_session *s)
 
 void imap_put_capabilities(struct imap_session *s)
 {
-	out_str(s, "IMAP4rev1 LITERAL+");
+	out_str(s, "IMAP4rev1");
+	for (size_t i = 0; i < N_ELEMS(capabilities); i++)
+		if (capabilities[i].states & s->state)
+			out_fmt(s, " %s", capabilities[i].name);
 	if (s->state == IN_NOAUTH)
 		put_login_capabilities(s);
 	for (size_t i = 0; i < N_ELEMS(verbs); i++)
@@ -164,25 +179,6 @@ enum next imap_verb_id(struct imap_session *s)
 	if (!imap_lex_end(l))
 		return imap_bad(s);
 	out_str(s, "* ID (\"name\" \"Bourse\")\r\n");
-	return imap_finish(s, "OK Done.");
-}
-
-/* RFC 5161: unknown names are ignored. */
-enum next imap_verb_enable(struct imap_session *s)
-{
-	struct imap_lex *l = &s->reader.cmd.args;
-	bool condstore = false;
-	struct span name;
-
-	do {
-		if (!imap_lex_sp(l) || !imap_lex_atom(l, &name))
-			return imap_bad(s);
-		condstore |= span_is(name, "CONDSTORE");
-	} while (imap_lex_peek(l) == ' ');
-	if (!imap_lex_end(l))
-		return imap_bad(s);
-	s->condstore |= condstore;
-	out_fmt(s, "* ENABLED%s\r\n", condstore ? " CONDSTORE" : "");
 	return imap_finish(s, "OK Done.");
 }
 

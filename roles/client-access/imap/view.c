@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_WORDS 4096		/* keywords remembered; beyond that FLAGS lacks them */
+
+static void word_add(struct imap_view *v, struct span word);
+static void words_free(struct imap_view *v);
+
 static void on_hint(struct watch_seat *seat)
 {
 	struct imap_session *s = CONTAINER_OF(seat, struct imap_session, view.seat);
@@ -38,6 +43,8 @@ void view_open(struct imap_session *s, const struct store_folder *f,
 		.map = uid_map_new(sel->runs.r, sel->runs.n),
 		.path = xstrdup(f->path),
 	};
+	for (size_t i = 0; i < sel->n_keywords && i < MAX_WORDS; i++)
+		word_add(v, span_of(sel->keywords[i]));
 	v->seat.hint = on_hint;
 	s->own.n = 0;
 	s->state = IN_SELECTED;
@@ -51,6 +58,7 @@ void view_close(struct imap_session *s)
 	watch_leave(&s->cas->watches, &s->view.seat);
 	uid_map_unref(&s->view.map);
 	free(s->view.path);
+	words_free(&s->view);
 	memset(&s->view, 0, sizeof(s->view));
 	s->state = IN_AUTH;
 }
@@ -124,11 +132,72 @@ size_t view_cut(struct imap_session *s, struct view_todo *t, struct uid_range *o
 	return n;
 }
 
-void view_remove(struct imap_session *s, uint32_t uid)
+void view_remove(struct imap_session *s, const struct uid_range *gone, size_t n)
 {
 	uid_map_own(&s->view.map);
-	uid_map_remove(s->view.map, uid);
+	if (n == 1)
+		uid_map_remove(s->view.map, gone->first, gone->last);
+	else
+		uid_map_remove_all(s->view.map, gone, n);
 }
+
+/* ---- keywords -------------------------------------------------------------------- */
+
+static bool word_known(const struct imap_view *v, struct span word)
+{
+	for (size_t i = 0; i < v->n_words; i++)
+		if (span_is(word, v->words[i]))
+			return true;
+	return false;
+}
+
+static void word_add(struct imap_view *v, struct span word)
+{
+	if (v->n_words == v->cap_words) {
+		v->cap_words = v->cap_words ? 2 * v->cap_words : 4;
+		v->words = xrealloc(v->words, v->cap_words * sizeof(*v->words));
+	}
+	v->words[v->n_words] = xcalloc(1, word.n + 1);
+	memcpy(v->words[v->n_words++], word.p, word.n);
+}
+
+void view_put_flags(struct imap_session *s)
+{
+	static const unsigned all = IMAP_SEEN | IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DELETED |
+				    IMAP_DRAFT;
+	struct imap_view *v = &s->view;
+	struct span *words = arena_alloc(&s->reader.arena, (v->n_words + 2) * sizeof(*words));
+	size_t n = 0;
+
+	words[n++] = SPAN("$Forwarded");
+	words[n++] = SPAN("$MDNSent");
+	for (size_t i = 0; i < v->n_words; i++)
+		words[n++] = span_of(v->words[i]);
+	out_str(s, "* FLAGS ");
+	out_done(s, imap_write_flags(&s->out, all, words, n));
+	out_str(s, "\r\n");
+}
+
+void view_words(struct imap_session *s, const struct span *words, size_t n)
+{
+	struct imap_view *v = &s->view;
+	const size_t had = v->n_words;
+
+	for (size_t i = 0; i < n && v->n_words < MAX_WORDS; i++)
+		if (!word_known(v, words[i]))
+			word_add(v, words[i]);
+	if (v->n_words > had)
+		view_put_flags(s);
+}
+
+static void words_free(struct imap_view *v)
+{
+	for (size_t i = 0; i < v->n_words; i++)
+		free(v->words[i]);
+	free(v->words);
+}
+
+/* ---- what the session changed itself ------------------------------------------------ */
 
 void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq)
 {

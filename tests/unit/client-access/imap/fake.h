@@ -21,6 +21,7 @@ void fake_fail(const char *call, enum err e);	/* the next call of this name */
 void fake_no_maps(bool on);		/* rows come without a map */
 void fake_watch_gone(void);		/* the store ends every watch */
 void fake_content_in_rows(bool on);	/* if asked for; else all comes by store_content() */
+void fake_forget(void);			/* what went away until now */
 void fake_away(bool on);		/* account_locate() says AGAIN */
 
 /* As if by another client; each hints. */

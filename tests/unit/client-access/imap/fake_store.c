@@ -64,6 +64,7 @@ static struct {
 	const char *fail;
 	enum err fail_with;
 	bool no_maps, content_in_rows, away, up;
+	uint64_t floor;			/* what went away before is forgotten */
 	struct api_call *running;
 	char *gone_subscribed;
 } st;
@@ -272,6 +273,11 @@ void fake_no_maps(bool on)
 void fake_content_in_rows(bool on)
 {
 	st.content_in_rows = on;
+}
+
+void fake_forget(void)
+{
+	st.floor = st.cn;
 }
 
 void fake_away(bool on)
@@ -517,6 +523,12 @@ struct api_call *store_changes(const struct store_at *at, uint64_t fid, uint64_t
 	c->fid = fid;
 	c->number = since;
 	return c;
+}
+
+struct api_call *store_gone(const struct store_at *at, uint64_t fid, uint64_t since,
+			    uint32_t limit, store_changes_cb *cb, void *ctx)
+{
+	return store_changes(at, fid, since, limit, NULL, cb, ctx);
 }
 
 struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
@@ -880,7 +892,7 @@ static void answer_changes(struct api_call *c, enum err e)
 
 		if (m->gone > c->number)
 			gone[ch.gone.n++] = (struct uid_range){ m->uid, m->uid };
-		else if (!m->gone && m->modseq > c->number)
+		else if (!m->gone && m->modseq > c->number && c->rows)
 			give_row(c, m, COL_FLAGS);
 	}
 	for (size_t i = 0, k = ch.gone.n; i + 1 < k; i++, k--) {
@@ -889,8 +901,11 @@ static void answer_changes(struct api_call *c, enum err e)
 		gone[i] = gone[k - 1];
 		gone[k - 1] = t;
 	}
-	if (!e)
+	if (!e) {
 		ch.uidnext = f->uidnext;
+		ch.highestmodseq = f->modseq;
+		ch.reset = c->number < st.floor;
+	}
 	((store_changes_cb *)c->cb)(c->ctx, e, e ? NULL : &ch);
 }
 

@@ -63,8 +63,8 @@ static void test_random_operations_match_a_model(void **state)
 		} else {
 			uint32_t i = (uint32_t)rand() % o.n;
 
-			uid_map_remove(m, o.uid[i]);
-			uid_map_remove(m, o.uid[i]);
+			uid_map_remove(m, o.uid[i], o.uid[i]);
+			uid_map_remove(m, o.uid[i], o.uid[i]);
 			memmove(&o.uid[i], &o.uid[i + 1], (o.n - i - 1) * sizeof(o.uid[0]));
 			o.n--;
 		}
@@ -104,12 +104,12 @@ static void test_sharing(void **state)
 	assert_ptr_equal(a, b);
 	uid_map_own(&b);			/* a copy: a stays as it is */
 	assert_ptr_not_equal(a, b);
-	uid_map_remove(b, 7);
+	uid_map_remove(b, 7, 7);
 	assert_int_equal(uid_map_total(a), 1000);
 	assert_int_equal(uid_map_total(b), 999);
 	uid_map_share(&pool, &b, &k2);
 	c = uid_map_new(r, 1);
-	uid_map_remove(c, 7);
+	uid_map_remove(c, 7, 7);
 	uid_map_share(&pool, &c, &k2);
 	assert_ptr_equal(b, c);
 	uid_map_unref(&c);
