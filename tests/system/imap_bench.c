@@ -28,20 +28,10 @@ struct bench {
 	atomic_uint next, failed;
 };
 
-static struct wire *greet(const struct bench *b)
-{
-	struct wire *w = wire_connect(b->host, b->port, 120000);
-
-	if (w && ((b->tls && !wire_tls(w)) || wire_line(w) == NULL))
-		wire_close(&w);
-	return w;
-}
-
 /* Connected and logged in as the k-th user, or NULL. */
 static struct wire *login(const struct bench *b, unsigned k)
 {
 	const char *mark = strstr(b->user, "%u");
-	struct wire *w = greet(b);
 	char user[128];
 
 	if (mark)
@@ -49,9 +39,7 @@ static struct wire *login(const struct bench *b, unsigned k)
 			 k % b->users + 1, mark + 2);
 	else
 		snprintf(user, sizeof(user), "%s", b->user);
-	if (w && !wire_imap(w, "LOGIN %s \"%s\"", user, b->password))
-		wire_close(&w);
-	return w;
+	return wire_imap_login(b->host, b->port, b->tls, user, b->password);
 }
 
 static void *login_loop(void *ctx)

@@ -220,3 +220,14 @@ bool wire_imap(struct wire *w, const char *fmt, ...)
 	}
 	return false;
 }
+
+struct wire *wire_imap_login(const char *host, const char *port, bool tls, const char *user,
+			     const char *password)
+{
+	struct wire *w = wire_connect(host, port, 120000);
+
+	if (w && ((tls && !wire_tls(w)) || wire_line(w) == NULL ||
+		  !wire_imap(w, "LOGIN %s \"%s\"", user, password)))
+		wire_close(&w);
+	return w;
+}

@@ -28,4 +28,7 @@ int wire_smtp(struct wire *w);
 /* Send "T<n> command" and read up to its tagged answer; true if that is OK.
  * Literals in between are skipped. */
 bool wire_imap(struct wire *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Connect to an IMAP server and log in; NULL if that fails. */
+struct wire *wire_imap_login(const char *host, const char *port, bool tls, const char *user,
+			     const char *password);
 #endif
