@@ -45,6 +45,7 @@ static struct store_folder folder_of(const Store__Folder *f)
 		.unread = f->unread, .recent_uid = f->recent_uid, .deleted = f->deleted,
 		.highestmodseq = f->highestmodseq, .size = f->size,
 		.subscribed = f->subscribed, .has_children = f->has_children,
+		.rights = f->rights,
 	};
 }
 
@@ -149,7 +150,7 @@ struct api_call *store_folder_delete(const struct store_at *at, const char *path
 }
 
 struct api_call *store_folder_subscribe(const struct store_at *at, const char *path, bool on,
-					store_done_cb *cb, void *ctx)
+					bool elsewhere, store_done_cb *cb, void *ctx)
 {
 	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
 	Store__FolderSubscribeReq rq = STORE__FOLDER_SUBSCRIBE_REQ__INIT;
@@ -157,6 +158,7 @@ struct api_call *store_folder_subscribe(const struct store_at *at, const char *p
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.path = store_str(path);
 	rq.on = on;
+	rq.elsewhere = elsewhere;
 	return start_done(c, at, "store.folder-subscribe", &rq.base);
 }
 
@@ -174,7 +176,8 @@ static void select_finish(struct api_call *c, enum err e, const ProtobufCMessage
 			.recent_uid = rep->recent_uid, .highestmodseq = rep->highestmodseq,
 			.epoch = rep->epoch,
 			.keywords = (const char *const *)rep->keywords,
-			.n_keywords = rep->n_keywords,
+			.n_keywords = rep->n_keywords, .rights = rep->rights,
+			.own_seen = rep->own_seen,
 		};
 	((store_select_cb *)c->cb)(c->ctx, e, &s);
 }

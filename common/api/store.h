@@ -66,6 +66,8 @@ struct store_folder {
 	uint32_t uidvalidity, uidnext, total, unread, recent_uid, deleted;
 	uint64_t highestmodseq, size;
 	bool subscribed, has_children;
+	unsigned rights;		/* of who asks: enum right (common/api/rights.h); one
+					 * that he may not read has no figures */
 };
 
 struct store_folders {
@@ -82,6 +84,8 @@ struct store_selected {
 	uint64_t highestmodseq, epoch;
 	const char *const *keywords;
 	size_t n_keywords;
+	unsigned rights;
+	bool own_seen;			/* \Seen is each reader's own */
 };
 
 typedef void store_done_cb(void *ctx, enum err e, uint64_t cn);
@@ -116,8 +120,9 @@ struct api_call *store_folder_rename(const struct store_at *at, const char *from
 				     const char *to, store_done_cb *cb, void *ctx);
 struct api_call *store_folder_delete(const struct store_at *at, const char *path,
 				     store_done_cb *cb, void *ctx);
+/* In the principal's own mailbox.  elsewhere: the path is one of another mailbox. */
 struct api_call *store_folder_subscribe(const struct store_at *at, const char *path, bool on,
-					store_done_cb *cb, void *ctx);
+					bool elsewhere, store_done_cb *cb, void *ctx);
 /* SELECT (claims \Recent when read_write).  with_runs: the whole uid list as runs. */
 struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read_write,
 			      bool with_runs, store_select_cb *cb, void *ctx);
@@ -254,6 +259,32 @@ struct api_call *store_gone(const struct store_at *at, uint64_t fid, uint64_t si
 typedef void store_hint_cb(void *ctx, uint64_t epoch, uint64_t cn);
 struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
 			     store_hint_cb *hint, store_done_cb *gone, void *ctx);
+
+/* ---- rights (common/api/rights.h); path "": the whole mailbox ------------------ */
+
+enum store_acl_mode { STORE_ACL_REPLACE, STORE_ACL_ADD, STORE_ACL_REMOVE };
+struct store_acl_change {
+	const char *path;
+	struct guid who;
+	enum store_acl_mode mode;
+	unsigned rights;
+	bool negative;			/* of the rights that are taken away */
+};
+struct store_acl_row {
+	struct guid who;
+	unsigned given, taken;
+	bool whole;			/* a row of the whole mailbox */
+};
+typedef void store_acl_cb(void *ctx, enum err e, const struct store_acl_row *rows, size_t n);
+typedef void store_shared_cb(void *ctx, enum err e, const struct guid *mailboxes, size_t n);
+/* INVALID: who is the owner, whose rights are not given.  LIMIT: too many rows. */
+struct api_call *store_acl_set(const struct store_at *at, const struct store_acl_change *ch,
+			       store_done_cb *cb, void *ctx);
+struct api_call *store_acl_list(const struct store_at *at, const char *path, store_acl_cb *cb,
+				void *ctx);
+/* The mailboxes of at->peer's server in which rows of rights let the principal see
+ * something; at->mailbox is not looked at. */
+struct api_call *store_acl_shared(const struct store_at *at, store_shared_cb *cb, void *ctx);
 
 /* ---- from the hub ------------------------------------------------------------ */
 

@@ -3,36 +3,43 @@
 /*
  * access - who may do what: asked by every operation, nowhere else decided
  *
- * The owner of a mailbox (the principal with its GUID) and a server acting as
- * itself, where the method table lets it, may do all.  Others have what rows of
- * `acl` give them: of the folder, or of fid 0 for the whole mailbox; rows of the
- * reserved principal "anyone" (all bits of the GUID set) count for everybody.
+ * The owner of a mailbox (the principal with its GUID), whoever the directory gives
+ * full access, and a server acting as itself, where the method table lets it, may
+ * do all.  Others have what rows of `acl` give them (acl.h): rows of the folder and
+ * of fid 0, the whole mailbox, together; rows that take away go last.
+ *
+ * What a stranger is told must not depend on what exists: who lacks a right gets
+ * NOTFOUND, unless LOOKUP lets him know that the folder is there: then DENIED.
  */
+#include "common/api/rights.h"
 #include "common/base/guid.h"
 #include "common/db/db.h"
-
-enum right {
-	RIGHT_LOOKUP = 1,	/* see that the folder is there */
-	RIGHT_READ = 2,
-	RIGHT_SEEN = 4,		/* \Seen and other flags but \Deleted */
-	RIGHT_INSERT = 8,
-	RIGHT_DELETE = 16,	/* \Deleted, expunge, move away */
-	RIGHT_CREATE = 32,	/* folders below */
-	RIGHT_ADMIN = 64,	/* rename, delete, rights */
-	RIGHT_ALL = 127,
-};
 
 /* Whose mailbox, and who asks. */
 struct who {
 	int64_t mbx;
 	struct guid mailbox;
-	struct guid principal;	/* null: a server as itself */
+	struct guid principal;		/* null: a server as itself */
+	const struct guid *groups;	/* that the principal is in; borrowed */
+	size_t n_groups;
+	bool full;			/* full access by the directory */
 };
+
+/* Owner, full access, or a server. */
+bool who_may_all(const struct who *w);
+/* Does a row for this principal count for who asks? */
+bool who_is(const struct who *w, const struct guid *principal);
 
 enum err rights_of(struct db *db, const struct who *w, int64_t fid, unsigned *rights,
 		   struct errbuf *eb) A_MUST_USE;
-/* DENIED unless all of want are there; NOTFOUND if not even LOOKUP is, so that a
- * stranger cannot tell what exists. */
+/* OK if all of want are there; else DENIED or NOTFOUND, see above. */
 enum err access_check(struct db *db, const struct who *w, int64_t fid, unsigned want,
 		      struct errbuf *eb) A_MUST_USE;
+/* The same with the rights that there are, for what is done in part (flags). */
+enum err access_get(struct db *db, const struct who *w, int64_t fid, unsigned want,
+		    unsigned *have, struct errbuf *eb) A_MUST_USE;
+
+/* Bits of enum store_flag that these rights let one change.  Keywords go with
+ * RIGHT_WRITE. */
+unsigned access_flags(unsigned rights);
 #endif

@@ -2,7 +2,9 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "roles/mailbox/principal.h"
 #include "roles/mailbox/watch.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A mailbox being made, or given other quotas. */
@@ -123,6 +125,9 @@ static struct making *make(struct sdb *s, const struct object *o)
 	list_init(&mk->waiting);
 	list_add_tail(&s->store->making, &mk->node);
 	mk->op.guid = o->guid;
+	if (o->klass == CLASS_PUBLIC_FOLDER)
+		snprintf(mk->op.public_name, sizeof(mk->op.public_name), "%s",
+			 object_text(o, OBJ_NAME));
 	mk->op.quotas = (struct quotas){ limit(o, OBJ_QUOTA_WARN), limit(o, OBJ_QUOTA_SEND),
 					 limit(o, OBJ_QUOTA_RECEIVE) };
 	mk->job = (struct job){ .write = mailbox_provision, .arg = &mk->op, .done = made,
@@ -252,6 +257,8 @@ void assign_on_change(void *store, const struct object *o)
 
 	if (st->draining || st->inbox == NULL || st->member == NULL)
 		return;
+	if (o == NULL || o->deleted || class_is_recipient(o->klass))
+		principal_forget(st);
 	if (o == NULL) {
 		if (!replica_is_ready(member_replica(st->member)))
 			return;

@@ -1,6 +1,7 @@
 #include "roles/mailbox/call.h"
 
 #include "common/base/check.h"
+#include "roles/mailbox/principal.h"
 #include <stdlib.h>
 
 static void call_free(struct call *c)
@@ -156,7 +157,11 @@ void call_stream(struct call *c, struct buf *out, void (*more)(struct call *c))
 	pump(c);
 }
 
-struct who call_who(const struct call *c)
+struct who call_who(struct call *c)
 {
-	return (struct who){ c->ref->mbx, c->ref->guid, c->rq->principal };
+	struct who w = { .mbx = c->ref->mbx, .mailbox = c->ref->guid,
+			 .principal = c->rq->principal };
+
+	principal_resolve(c->st, &w, &c->arena);
+	return w;
 }

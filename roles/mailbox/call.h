@@ -54,5 +54,5 @@ void call_drop(struct call *c);
 void call_stream(struct call *c, struct buf *out, void (*more)(struct call *c));
 
 /* The principal of the request for this mailbox: what operations are given. */
-struct who call_who(const struct call *c);
+struct who call_who(struct call *c);
 #endif

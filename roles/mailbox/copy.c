@@ -130,7 +130,7 @@ static enum err find_target(struct tx *tx, struct copy_op *op, int64_t *fid, str
 static enum err open_folders(struct tx *tx, struct copy_op *op, struct transfer *t,
 			     struct errbuf *eb)
 {
-	unsigned rights = RIGHT_READ | (op->move ? RIGHT_DELETE : 0);
+	unsigned rights = RIGHT_READ | (op->move ? RIGHT_DELETE | RIGHT_EXPUNGE : 0);
 	int64_t to;
 	enum err e = find_target(tx, op, &to, eb);
 

@@ -229,7 +229,8 @@ enum err append(struct tx *tx, void *arg, struct errbuf *eb)
 				 .flags = op->flags & (ITEM_FLAGS | FLAG_DELETED) };
 	struct folder_row *f;
 	struct mbx_row *m;
-	enum err e = access_check(tx->db, &op->who, (int64_t)op->fid, RIGHT_INSERT, eb);
+	unsigned rights;
+	enum err e = access_get(tx->db, &op->who, (int64_t)op->fid, RIGHT_INSERT, &rights, eb);
 
 	if (e == ERR_OK)
 		e = tx_mailbox(tx, op->who.mbx, &m, eb);
@@ -239,7 +240,10 @@ enum err append(struct tx *tx, void *arg, struct errbuf *eb)
 		return e;
 	if (over(m->v.quota_recv, m, op->content))
 		return err_set(eb, ERR_LIMIT, "mailbox is over its quota");
-	e = keyword_pack(tx, &tx->arena, op->who.mbx, op->keywords, true, &n.kw, eb);
+	/* Flags that one may not set are left out (RFC 4314 section 4). */
+	n.flags &= access_flags(rights);
+	if (rights & RIGHT_WRITE)
+		e = keyword_pack(tx, &tx->arena, op->who.mbx, op->keywords, true, &n.kw, eb);
 	if (e == ERR_OK)
 		e = content_store(tx, op->content, op->staged, 1, &n.bid, eb);
 	n.received_ms = op->internal_ms ? op->internal_ms : tx->now_ms;

@@ -137,7 +137,7 @@ enum err expunge(struct tx *tx, void *arg, struct errbuf *eb)
 	struct leaving_list list = { NULL, 0 };
 	struct folder_row *f;
 	struct mbx_row *m;
-	enum err e = access_check(tx->db, &op->who, ask.fid, RIGHT_DELETE, eb);
+	enum err e = access_check(tx->db, &op->who, ask.fid, RIGHT_EXPUNGE, eb);
 
 	op->more = false;
 	if (e == ERR_OK)

@@ -345,7 +345,8 @@ static enum err select_rows(struct db *db, struct select_op *op, struct errbuf *
 	op->result.first_unseen_uid = (uint32_t)first;
 	op->result.epoch = (uint64_t)epoch;
 	op->result.runs = (struct uid_ranges){ op->runs.r, op->runs.n };
-	op->wants_claim = op->read_write && op->result.recent_uid + 1 < op->result.uidnext;
+	/* \Recent is not taken from others by who cannot even say that he has seen it. */
+	op->wants_claim = op->read_write && (op->result.rights & RIGHT_SEEN) && op->result.recent_uid + 1 < op->result.uidnext;
 	return e;
 }
 
@@ -356,7 +357,7 @@ enum err message_select(struct db *db, void *arg, struct errbuf *eb)
 
 	if (e)
 		return e;
-	e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
+	e = access_get(db, &op->who, (int64_t)op->fid, RIGHT_READ, &op->result.rights, eb);
 	if (e == ERR_OK)
 		e = select_rows(db, op, eb);
 	db_rollback(db);

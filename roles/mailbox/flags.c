@@ -30,6 +30,8 @@ struct change {
 	struct mbx_row *m;
 	struct folder_row *f;
 	struct kwset kw;		/* of the request */
+	unsigned may;			/* flags that the principal may change */
+	bool may_kw;
 	struct kwnames names;
 };
 
@@ -78,20 +80,24 @@ static void wanted(const struct change *c, const struct one *o, unsigned *flags,
 		   struct kwset *kw)
 {
 	struct arena *a = &c->tx->arena;
-	unsigned f = c->op->flags & (ITEM_FLAGS | FLAG_DELETED);
+	unsigned f = c->op->flags & (ITEM_FLAGS | FLAG_DELETED) & c->may;
 
+	*kw = o->kw;
 	switch (c->op->mode) {
 	case FLAGS_ADD:
 		*flags = o->flags | f;
-		*kw = c->kw.n ? kwset_union(a, o->kw, c->kw) : o->kw;
+		if (c->kw.n && c->may_kw)
+			*kw = kwset_union(a, o->kw, c->kw);
 		break;
 	case FLAGS_REMOVE:
 		*flags = o->flags & ~f;
-		*kw = c->kw.n ? kwset_without(a, o->kw, c->kw) : o->kw;
+		if (c->kw.n && c->may_kw)
+			*kw = kwset_without(a, o->kw, c->kw);
 		break;
 	case FLAGS_REPLACE:
-		*flags = f;
-		*kw = c->kw;
+		*flags = f | (o->flags & ~c->may);
+		if (c->may_kw)
+			*kw = c->kw;
 		break;
 	}
 }
@@ -205,20 +211,30 @@ static size_t step_room(const struct flags_op *op)
 
 /* ---- the request ------------------------------------------------------------------------- */
 
-static unsigned rights_for(const struct flags_op *op)
+/* RFC 4314 section 4: a STORE does what of it may be done, and fails only if that is
+ * nothing. */
+static enum err may_change(struct tx *tx, struct flags_op *op, struct change *c,
+			   struct errbuf *eb)
 {
-	unsigned rights = 0;
+	unsigned want = op->flags & (ITEM_FLAGS | FLAG_DELETED), rights;
+	enum err e = access_get(tx->db, &op->who, (int64_t)op->fid, 0, &rights, eb);
 
-	if ((op->flags & ~(unsigned)FLAG_DELETED) || op->keywords || op->mode == FLAGS_REPLACE)
-		rights |= RIGHT_SEEN;
-	if ((op->flags & FLAG_DELETED) || op->mode == FLAGS_REPLACE)
-		rights |= RIGHT_DELETE;
-	return rights;
+	if (e)
+		return e;
+	c->may = access_flags(rights);
+	c->may_kw = rights & RIGHT_WRITE;
+	if (op->mode == FLAGS_REPLACE ? c->may != 0
+				      : (want & c->may) || (op->keywords && c->may_kw))
+		return ERR_OK;
+	if (op->mode != FLAGS_REPLACE && want == 0 && op->keywords == NULL)
+		return access_check(tx->db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
+	return err_set(eb, rights & RIGHT_LOOKUP ? ERR_DENIED : ERR_NOTFOUND,
+		       "rights %u on folder %llu", rights, (unsigned long long)op->fid);
 }
 
 static enum err begin(struct tx *tx, struct flags_op *op, struct change *c, struct errbuf *eb)
 {
-	enum err e = access_check(tx->db, &op->who, (int64_t)op->fid, rights_for(op), eb);
+	enum err e = may_change(tx, op, c, eb);
 
 	if (e == ERR_OK)
 		e = tx_mailbox(tx, op->who.mbx, &c->m, eb);
@@ -226,7 +242,7 @@ static enum err begin(struct tx *tx, struct flags_op *op, struct change *c, stru
 		e = tx_folder(tx, op->who.mbx, (int64_t)op->fid, &c->f, eb);
 	if (e == ERR_OK)
 		e = keyword_pack(tx, &tx->arena, op->who.mbx, op->keywords,
-				 op->mode != FLAGS_REMOVE, &c->kw, eb);
+				 op->mode != FLAGS_REMOVE && c->may_kw, &c->kw, eb);
 	if (e == ERR_OK)
 		e = keyword_names(tx->db, &tx->arena, op->who.mbx, &c->names, eb);
 	return e;

@@ -1,5 +1,6 @@
 #include "roles/mailbox/folder.h"
 
+#include "roles/mailbox/acl.h"
 #include "roles/mailbox/copy.h"
 #include "roles/mailbox/expunge.h"
 #include <stdlib.h>
@@ -12,8 +13,9 @@ DB_SQL(q_has_child, "SELECT 1 FROM folder WHERE mbx = ?1 AND parent_fid = ?2 LIM
 DB_SQL(q_how_many, "SELECT count(*) FROM folder WHERE mbx = ?1");
 DB_SQL(q_new,
        "INSERT INTO folder(mbx, fid, parent_fid, name, name_key, role, container_class,"
-       " uidvalidity, modseq, cn, cn_created, cn_counts)"
-       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 'IPF.Note', ?7, ?8, ?8, ?8, ?8)");
+       " uidvalidity, modseq, cn, cn_created, cn_counts, seen_mode)"
+       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 'IPF.Note', ?7, ?8, ?8, ?8, ?8,"
+       " (SELECT kind = 2 FROM mailbox WHERE mbx = ?1))");
 DB_SQL(q_move, "UPDATE folder SET parent_fid = ?3, name = ?4, name_key = ?5"
 	       " WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_parent, "SELECT parent_fid FROM folder WHERE mbx = ?1 AND fid = ?2");
@@ -91,8 +93,9 @@ enum err folder_add(struct tx *tx, struct mbx_row *m, int64_t parent, const char
 	cn = tx_cn(tx, m);
 	m->v.cn_folder = cn;
 	*fid = tx_gc(tx, m);
-	return db_run(tx->db, &q_new, eb, "iiitttii", mbx, *fid, parent, name, key, role,
-		      new_uidvalidity(tx, m), cn);
+	e = db_run(tx->db, &q_new, eb, "iiitttii", mbx, *fid, parent, name, key, role,
+		   new_uidvalidity(tx, m), cn);
+	return e ? e : acl_inherit(tx, mbx, parent, *fid, eb);
 }
 
 enum err folder_changed(struct tx *tx, struct mbx_row *m, int64_t fid, struct errbuf *eb)
@@ -127,6 +130,33 @@ static enum err ensure(struct tx *tx, struct mbx_row *m, const struct who *w,
 	return e;
 }
 
+/* May a folder be made at this path?  Asked of the nearest parent that who asks may
+ * know of; a folder that he may not is as good as none until then. */
+static enum err may_create(struct db *db, const struct who *w, const struct path *p,
+			   struct errbuf *eb)
+{
+	int64_t parent = 0, fid = 0;
+	enum err e = ERR_OK;
+
+	if (who_may_all(w))
+		return ERR_OK;
+	for (size_t i = 0; i + 1 < p->n; i++) {
+		unsigned rights;
+
+		e = db_get_int(db, &q_child, &fid, eb, "iit", w->mbx, parent, p->key[i]);
+		if (e == ERR_NOTFOUND)
+			break;
+		if (e == ERR_OK)
+			e = rights_of(db, w, fid, &rights, eb);
+		if (e)
+			return e;
+		if (!(rights & (RIGHT_LOOKUP | RIGHT_CREATE)))
+			break;
+		parent = fid;
+	}
+	return access_check(db, w, parent, RIGHT_CREATE, eb);
+}
+
 enum err folder_create(struct tx *tx, void *arg, struct errbuf *eb)
 {
 	struct folder_op *op = arg;
@@ -137,6 +167,8 @@ enum err folder_create(struct tx *tx, void *arg, struct errbuf *eb)
 
 	if (e == ERR_OK)
 		e = tx_mailbox(tx, op->who.mbx, &m, eb);
+	if (e == ERR_OK)
+		e = may_create(tx->db, &op->who, &p, eb);
 	if (e)
 		return e;
 	e = folder_by_path(tx->db, op->who.mbx, &p, p.n, &op->fid, eb);
@@ -221,7 +253,9 @@ enum err folder_rename(struct tx *tx, void *arg, struct errbuf *eb)
 	if (e == ERR_OK)
 		e = folder_by_path(tx->db, op->who.mbx, &from, from.n, &fid, eb);
 	if (e == ERR_OK)
-		e = access_check(tx->db, &op->who, fid, RIGHT_ADMIN, eb);
+		e = access_check(tx->db, &op->who, fid, RIGHT_REMOVE, eb);
+	if (e == ERR_OK)
+		e = may_create(tx->db, &op->who, &to, eb);
 	if (e)
 		return e;
 	e = folder_by_path(tx->db, op->who.mbx, &to, to.n, &there, eb);
@@ -271,7 +305,7 @@ enum err folder_delete(struct tx *tx, void *arg, struct errbuf *eb)
 	if (e == ERR_OK)
 		e = folder_by_path(tx->db, op->who.mbx, &p, p.n, &op->fid, eb);
 	if (e == ERR_OK)
-		e = access_check(tx->db, &op->who, op->fid, RIGHT_ADMIN, eb);
+		e = access_check(tx->db, &op->who, op->fid, RIGHT_REMOVE, eb);
 	if (e == ERR_OK)
 		e = has_role(tx, op->who.mbx, op->fid, &yes, eb);
 	if (e)
@@ -304,9 +338,10 @@ enum err folder_subscribe(struct tx *tx, void *arg, struct errbuf *eb)
 
 	if (e == ERR_OK)
 		e = tx_mailbox(tx, op->who.mbx, &m, eb);
-	if (e == ERR_OK)
-		e = access_check(tx->db, &op->who, 0, RIGHT_LOOKUP, eb);
-	if (e == ERR_OK && op->on)
+	/* Everybody subscribes in his own mailbox, also to what is in others. */
+	if (e == ERR_OK && !who_may_all(&op->who))
+		e = err_set(eb, ERR_DENIED, "not his own list of subscriptions");
+	if (e == ERR_OK && op->on && !op->elsewhere)
 		e = folder_by_path(tx->db, op->who.mbx, &p, p.n, &fid, eb);
 	if (e == ERR_OK)
 		e = db_run(tx->db, op->on ? &q_subscribe : &q_unsubscribe, eb, "igt",
@@ -396,8 +431,6 @@ static const char *make_path(struct listing *l, struct store_folder *f, unsigned
 	if (f->path)
 		return f->path;
 	up = f->parent && depth < NAME_DEPTH ? find(l, f->parent) : NULL;
-	if (up)
-		up->has_children = true;
 	f->path = up ? arena_printf(l->op->arena, "%s/%s", make_path(l, up, depth + 1), f->name)
 		     : f->name;
 	return f->path;
@@ -468,30 +501,42 @@ static bool wanted(const struct folder_list_op *op, const struct store_folder *f
 	return op->n_fids == 0;
 }
 
-static enum err visible(struct db *db, const struct who *w, uint64_t fid, bool *yes,
-			struct errbuf *eb)
+/* Who may not read a folder must not see what goes on in it. */
+static void blank(struct store_folder *f)
 {
-	unsigned rights;
-	enum err e = rights_of(db, w, (int64_t)fid, &rights, eb);
-
-	*yes = rights & RIGHT_LOOKUP;
-	return e;
+	f->uidvalidity = f->uidnext = f->total = f->unread = f->recent_uid = f->deleted = 0;
+	f->highestmodseq = f->size = 0;
 }
 
-static enum err choose(struct db *db, struct listing *l, int64_t one, struct errbuf *eb)
+/* What the caller may do with each folder; a child that he may not see is none. */
+static enum err load_rights(struct db *db, struct listing *l, struct errbuf *eb)
 {
-	size_t kept = 0;
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; e == ERR_OK && i < l->n; i++) {
-		bool yes = false;
+		struct store_folder *f = &l->f[i], *up;
 
-		if (!wanted(l->op, &l->f[i], one))
-			continue;
-		e = visible(db, &l->op->who, l->f[i].fid, &yes, eb);
-		if (yes)
-			l->f[kept++] = l->f[i];
+		e = rights_of(db, &l->op->who, (int64_t)f->fid, &f->rights, eb);
+		if (!(f->rights & RIGHT_READ))
+			blank(f);
+		up = f->parent && (f->rights & RIGHT_LOOKUP) ? find(l, f->parent) : NULL;
+		if (up)
+			up->has_children = true;
 	}
+	return e;
+}
+
+/* A folder asked for by its path is found by any right at all: which are enough is
+ * for what is done next to say. */
+static enum err choose(struct db *db, struct listing *l, int64_t one, struct errbuf *eb)
+{
+	unsigned enough = l->op->path || l->op->n_fids ? RIGHT_ALL : RIGHT_LOOKUP;
+	enum err e = load_rights(db, l, eb);
+	size_t kept = 0;
+
+	for (size_t i = 0; e == ERR_OK && i < l->n; i++)
+		if ((l->f[i].rights & enough) && wanted(l->op, &l->f[i], one))
+			l->f[kept++] = l->f[i];
 	l->op->result.f = l->f;
 	l->op->result.n = kept;
 	return e;

@@ -33,6 +33,7 @@ struct folder_op {
 	struct who who;
 	const char *path, *to, *role;	/* borrowed until done; role may be NULL */
 	bool on;
+	bool elsewhere;			/* subscribe: the path is not of this mailbox */
 	/* results */
 	int64_t fid;
 	uint64_t cn;

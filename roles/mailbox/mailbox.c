@@ -1,10 +1,10 @@
 #include "roles/mailbox/mailbox.h"
 
-#include "roles/mailbox/access.h"
+#include "roles/mailbox/acl.h"
 #include "roles/mailbox/folder.h"
 #include "roles/mailbox/purge.h"
 
-enum { KIND_USER = 1, MAX_MAILBOXES = 1 << 23 };
+enum { KIND_USER = 1, KIND_PUBLIC = 2, MAX_MAILBOXES = 1 << 23 };
 
 DB_SQL(q_by_guid, "SELECT mbx FROM mailbox WHERE guid = ?1");
 DB_SQL(q_last, "SELECT coalesce(max(mbx), 0) FROM mailbox");
@@ -48,6 +48,22 @@ static enum err make_folders(struct tx *tx, struct mbx_row *m, struct errbuf *eb
 	return e;
 }
 
+/* The folder at the top of a public folder's mailbox: mail to its address arrives
+ * there, and until somebody says otherwise all who log in are its authors. */
+static enum err make_public(struct tx *tx, struct mbx_row *m, const char *text, struct errbuf *eb)
+{
+	unsigned author;
+	struct path p;
+	int64_t fid;
+	enum err e = path_parse(&tx->arena, text, &p, eb);
+
+	if (e == ERR_OK && (p.n != 1 || !rights_of_role("Author", &author)))
+		e = err_set(eb, ERR_INVALID, "a public folder's name");
+	if (e == ERR_OK)
+		e = folder_add(tx, m, 0, p.name[0], p.key[0], "inbox", &fid, eb);
+	return e ? e : acl_put(tx, m->row.key[0], fid, &rights_authenticated, author, 0, eb);
+}
+
 static enum err set_quotas(struct tx *tx, struct mbx_row *m, const struct quotas *q,
 			   struct errbuf *eb)
 {
@@ -66,12 +82,14 @@ static enum err make(struct tx *tx, struct provision_op *op, struct errbuf *eb)
 		return e;
 	if (++op->mbx >= MAX_MAILBOXES)
 		return err_set(eb, ERR_LIMIT, "too many mailboxes");
-	e = db_run(tx->db, &q_new, eb, "igiiiii", op->mbx, &op->guid, (int64_t)KIND_USER,
+	e = db_run(tx->db, &q_new, eb, "igiiiii", op->mbx, &op->guid,
+		   (int64_t)(op->public_name[0] ? KIND_PUBLIC : KIND_USER),
 		   tx->now_ms / 1000, op->quotas.warn, op->quotas.send, op->quotas.recv);
 	if (e == ERR_OK)
 		e = tx_mailbox(tx, op->mbx, &m, eb);
 	if (e == ERR_OK)
-		e = make_folders(tx, m, eb);
+		e = op->public_name[0] ? make_public(tx, m, op->public_name, eb)
+				       : make_folders(tx, m, eb);
 	op->made = e == ERR_OK;
 	return e;
 }
@@ -189,7 +207,8 @@ static enum err read_info(struct db *db, struct open_op *op, struct errbuf *eb)
 enum err mailbox_open(struct db *db, void *arg, struct errbuf *eb)
 {
 	struct open_op *op = arg;
-	struct who who = { op->mbx, op->mailbox, op->principal };
+	const struct who who = { .mbx = op->mbx, .mailbox = op->mailbox,
+				 .principal = op->principal };
 	enum err e = access_check(db, &who, 0, RIGHT_LOOKUP, eb);
 
 	return e ? e : read_info(db, op, eb);

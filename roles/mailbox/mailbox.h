@@ -22,6 +22,7 @@ struct quotas {
 
 struct provision_op {
 	struct guid guid;
+	char public_name[128 + 1];	/* a public folder's: one folder of this name; "": a user's */
 	struct quotas quotas;
 	/* results */
 	int64_t mbx;

@@ -9,6 +9,8 @@ extern const struct rpc_method change_methods[];	/* change/rpc.c */
 extern const size_t change_n_methods;
 extern const struct rpc_method put_methods[];		/* put/rpc.c: deliver, append */
 extern const size_t put_n_methods;
+extern const struct rpc_method rights_methods[];	/* rights/rpc.c */
+extern const size_t rights_n_methods;
 extern const struct rpc_method admin_methods[];		/* admin/rpc.c */
 extern const size_t admin_n_methods;
 #endif

@@ -6,6 +6,7 @@
 #include "roles/mailbox/assign.h"
 #include "roles/mailbox/keep.h"
 #include "roles/mailbox/methods.h"
+#include "roles/mailbox/principal.h"
 #include "roles/mailbox/watch.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -255,6 +256,7 @@ enum err role_open(struct role *st, struct errbuf *eb)
 	list_init(&st->databases);
 	list_init(&st->making);
 	hash_init(&st->mailboxes);
+	hash_init(&st->principals);
 	st->inbox = inbox_open(st->loop, take_post, st);
 	st->work = work_pool_open(&work);
 	st->zpool = zpool_new();
@@ -294,6 +296,8 @@ void role_close(struct role *st)
 	work_pool_close(&st->work);
 	close_databases(st);
 	assign_drop(st);
+	principal_forget(st);
+	hash_fini(&st->principals);
 	hash_fini(&st->mailboxes);
 	zpool_free(&st->zpool);
 	metric_leave(&st->m);
@@ -310,6 +314,7 @@ void role_collect_methods(struct role *st)
 		{ read_methods, &read_n_methods },
 		{ change_methods, &change_n_methods },
 		{ put_methods, &put_n_methods },
+		{ rights_methods, &rights_n_methods },
 		{ admin_methods, &admin_n_methods },
 	};
 

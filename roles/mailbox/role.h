@@ -87,6 +87,7 @@ struct role {
 	struct list databases;		/* struct sdb */
 	struct hash mailboxes;		/* struct mref */
 	struct list making;		/* provisioning under way (assign.c) */
+	struct hash principals;		/* what is known of who asks (principal.c) */
 	size_t upload_bytes;		/* held by uploads */
 	size_t n_calls;			/* being served */
 	uv_timer_t keeper;

@@ -78,6 +78,7 @@ void pb_folder(Store__Folder *out, const struct store_folder *f)
 	out->has_children = f->has_children;
 	out->size = f->size;
 	out->deleted = f->deleted;
+	out->rights = f->rights;
 }
 
 Store__Folder **pb_folders(struct call *c, const struct store_folders *f, size_t *n)
@@ -231,6 +232,8 @@ static void select_answer(struct call *c, enum err e)
 	rep.epoch = s->epoch;
 	rep.keywords = (char **)(uintptr_t)s->keywords;
 	rep.n_keywords = s->n_keywords;
+	rep.rights = s->rights;
+	rep.own_seen = s->own_seen;
 	call_reply(c, &rep.base);
 }
 

@@ -198,7 +198,7 @@ static enum err replace(struct tx *tx, struct mbx_row *m, const struct place_op 
 	struct leaving_list list;
 	struct folder_row *f;
 	bool more;
-	enum err e = access_check(tx->db, &op->who, ask.fid, RIGHT_DELETE, eb);
+	enum err e = access_check(tx->db, &op->who, ask.fid, RIGHT_DELETE | RIGHT_EXPUNGE, eb);
 
 	if (e == ERR_OK)
 		e = tx_folder(tx, ask.mbx, ask.fid, &f, eb);
@@ -227,6 +227,14 @@ static enum err find_repeat(struct tx *tx, struct place_op *op, struct errbuf *e
 	}
 	e = db_end(&r, eb);
 	return e || same ? e : err_set(eb, ERR_STALE, "the batch was placed otherwise");
+}
+
+/* Flags that one may not set are left out (RFC 4314 section 4). */
+static void strip(struct one *o, unsigned rights)
+{
+	o->flags &= access_flags(rights);
+	if (!(rights & RIGHT_WRITE))
+		o->keywords = NULL;
 }
 
 /* Found, allowed and complete. */
@@ -263,8 +271,9 @@ enum err place(struct tx *tx, void *arg, struct errbuf *eb)
 	struct folder_row *f;
 	struct mbx_row *m;
 	struct one *list;
+	unsigned rights;
 	int64_t size;
-	enum err e = access_check(tx->db, &op->who, (int64_t)op->fid, RIGHT_INSERT, eb);
+	enum err e = access_get(tx->db, &op->who, (int64_t)op->fid, RIGHT_INSERT, &rights, eb);
 
 	if (e == ERR_OK && (op->n == 0 || op->n > STAGE_MAX))
 		e = err_set(eb, ERR_INVALID, "a batch of %u", op->n);
@@ -279,6 +288,8 @@ enum err place(struct tx *tx, void *arg, struct errbuf *eb)
 		return e;
 	list = arena_alloc(&tx->arena, op->n * sizeof(*list));
 	e = read_batch(tx, op, list, &size, eb);
+	for (uint32_t i = 0; e == ERR_OK && i < op->n; i++)
+		strip(&list[i], rights);
 	return e ? e : place_all(tx, op, m, f, list, size, eb);
 }
 

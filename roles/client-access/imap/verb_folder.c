@@ -102,7 +102,7 @@ static enum next subscribe(struct imap_session *s, bool on)
 
 	if (!one_mailbox(s, &name))
 		return imap_bad(s);
-	s->call = store_folder_subscribe(&s->at, name, on, done, s);
+	s->call = store_folder_subscribe(&s->at, name, on, false, done, s);
 	return imap_await(s);
 }
 

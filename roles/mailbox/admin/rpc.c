@@ -218,7 +218,7 @@ static void dumpster_done(struct call *c, enum err e)
 }
 
 /* Both for administrators, who act as the server, and for a mailbox's owner. */
-static struct who dumpster_who(const struct call *c)
+static struct who dumpster_who(struct call *c)
 {
 	return c->rq->caller->role == RPC_DIRECTORY ? as_server(c) : call_who(c);
 }

@@ -135,6 +135,7 @@ static void subscribe_call(struct rpc_request *rq, const Store__FolderSubscribeR
 	op = c->op;
 	op->path = arena_str(&c->arena, in->path);
 	op->on = in->on;
+	op->elsewhere = in->elsewhere;
 	c->on_job = cn_done;
 	call_write(c, folder_subscribe, LANE_INTERACTIVE, 0);
 }

@@ -36,7 +36,7 @@ static void test_classes(void **state)
 		if (strcmp(class_name(k), "?") != 0)
 			assert_int_equal(class_by_name(class_name(k)), k);
 	assert_string_equal(class_name(CLASS_TRANSPORT), "transport");
-	assert_string_equal(class_name(CLASS_TRANSPORT + 1), "?");
+	assert_string_equal(class_name(CLASS_PUBLIC_FOLDER + 1), "?");
 	assert_int_equal(class_by_name("?"), 0);
 	assert_string_equal(class_name(0), "?");
 	assert_string_equal(class_name(999), "?");

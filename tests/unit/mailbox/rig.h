@@ -78,7 +78,7 @@ static inline int64_t rig_provision(struct rig *rig, const struct guid *g)
 
 static inline struct who rig_who(const struct rig *rig)
 {
-	return (struct who){ rig->mbx, rig->ann, rig->ann };
+	return (struct who){ .mbx = rig->mbx, .mailbox = rig->ann, .principal = rig->ann };
 }
 
 static inline int64_t rig_fid(struct rig *rig, const char *path)

@@ -525,7 +525,7 @@ static void test_folders(void **state)
 	assert_int_equal(CALL(b, store_folder_create(&a, "a/b", NULL, on_folders, b)), ERR_OK);
 	assert_string_equal(b->text, "a/b");
 	assert_int_equal(CALL(b, store_folder_create(&a, "A/B", NULL, on_folders, b)), ERR_EXISTS);
-	assert_int_equal(CALL(b, store_folder_subscribe(&a, "a/b", true, on_done, b)), ERR_OK);
+	assert_int_equal(CALL(b, store_folder_subscribe(&a, "a/b", true, false, on_done, b)), ERR_OK);
 	assert_int_equal(CALL(b, store_folder_rename(&a, "a/b", "c", on_done, b)), ERR_OK);
 	assert_int_equal(CALL(b, store_folder_list(&a, "c", on_folders, b)), ERR_OK);
 	assert_int_equal(b->n_folders, 1);

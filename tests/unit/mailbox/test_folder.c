@@ -212,7 +212,10 @@ static void test_rights(void **state)
 		enum err look, flag, erase, insert;
 	} cases[] = {
 		{ 0, ERR_NOTFOUND, ERR_NOTFOUND, ERR_NOTFOUND, ERR_NOTFOUND },
-		{ RIGHT_READ, ERR_NOTFOUND, ERR_NOTFOUND, ERR_NOTFOUND, ERR_NOTFOUND },
+		{ RIGHT_READ, ERR_OK, ERR_NOTFOUND, ERR_NOTFOUND, ERR_NOTFOUND },
+		{ RIGHT_READ | RIGHT_INSERT, ERR_OK, ERR_NOTFOUND, ERR_NOTFOUND, ERR_OK },
+		{ RIGHT_SEEN, ERR_NOTFOUND, ERR_OK, ERR_NOTFOUND, ERR_NOTFOUND },
+		{ RIGHT_EXPUNGE, ERR_NOTFOUND, ERR_NOTFOUND, ERR_OK, ERR_NOTFOUND },
 		{ RIGHT_LOOKUP, ERR_DENIED, ERR_DENIED, ERR_DENIED, ERR_DENIED },
 		{ RIGHT_LOOKUP | RIGHT_READ, ERR_OK, ERR_DENIED, ERR_DENIED, ERR_DENIED },
 		{ RIGHT_LOOKUP | RIGHT_READ | RIGHT_SEEN, ERR_OK, ERR_OK, ERR_DENIED, ERR_DENIED },
@@ -230,7 +233,8 @@ static void test_rights(void **state)
 		struct copy_op c = { .fid = f.fid, .uids = &all_uids, .n_uids = 1,
 				     .to_fid = f.fid };
 		const struct guid bob = guid_make();
-		const struct who who = { rig->mbx, owner, bob };
+		const struct who who = { .mbx = rig->mbx, .mailbox = owner,
+					 .principal = bob };
 
 		if (cases[i].rights)
 			OK(db_run(rig->w, &q_grant, &rig->eb, "iigi", rig->mbx, rig->inbox, &bob,

@@ -377,9 +377,10 @@ struct api_call *store_folder_delete(const struct store_at *at, const char *path
 }
 
 struct api_call *store_folder_subscribe(const struct store_at *at, const char *path, bool on,
-					store_done_cb *cb, void *ctx)
+					bool elsewhere, store_done_cb *cb, void *ctx)
 {
 	(void)at;
+	(void)elsewhere;
 	return done_call(path, NULL, on ? 's' : 'u', cb, ctx);
 }
 
