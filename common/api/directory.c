@@ -197,6 +197,7 @@ static void introduce_done(void *ctx, enum err e, const ProtobufCMessage *rep,
 		r.started_ms = m->started_ms;
 		r.version = m->version;
 		r.tls_pin = m->tls_pin.len == DIRECTORY_PIN ? m->tls_pin.data : NULL;
+		r.key = m->key.len == RPC_KEY ? m->key.data : NULL;
 	}
 	cb(c->ctx, e, e ? NULL : &r);
 }
@@ -242,6 +243,8 @@ void directory_seen(struct directory_call *c, struct rpc_peer *p,
 	rq.server = guid_bytes(&s->server);
 	if (s->tls_pin)
 		rq.tls_pin = bytes(s->tls_pin, DIRECTORY_PIN);
+	if (s->key)
+		rq.key = bytes(s->key, RPC_KEY);
 	start(c, p, "directory.seen", &rq.base, &directory__seen_rep__descriptor, seen_done,
 	      (any_fn *)cb, ctx);
 }

@@ -76,6 +76,7 @@ struct directory_seen {
 	const char *version, *endpoint;
 	struct guid server;
 	const uint8_t *tls_pin;		/* DIRECTORY_PIN bytes, or NULL */
+	const uint8_t *key;		/* of an edge reported for: RPC_KEY bytes; NULL: unknown */
 };
 typedef void directory_seen_cb(void *ctx, enum err e, uint64_t usn);
 void directory_seen(struct directory_call *c, struct rpc_peer *p,
@@ -97,6 +98,7 @@ struct directory_introduced {
 	int64_t started_ms;
 	const char *version;
 	const uint8_t *tls_pin;		/* DIRECTORY_PIN bytes, or NULL */
+	const uint8_t *key;		/* the edge's now, RPC_KEY bytes, or NULL */
 };
 typedef void directory_introduce_cb(void *ctx, enum err e, const struct directory_introduced *r);
 void directory_introduce(struct directory_call *c, struct rpc_peer *p,

@@ -163,6 +163,7 @@ static void on_introduced(void *ctx, enum err e, const struct directory_introduc
 	s.version = r->version;
 	s.started_ms = r->started_ms;
 	s.tls_pin = r->tls_pin;
+	s.key = r->key;
 	directory_seen(&i->seen, m->directory, &s, edge_reported, i);
 }
 
@@ -401,16 +402,18 @@ static void on_rotated(void *ctx, enum err e)
 enum err member_rotate(struct member *m, struct errbuf *eb)
 {
 	struct identity next = *m->id;
+	bool edge = m->conf.role == RPC_EDGE;
 	enum err e;
 
-	if (!m->directory || !rpc_peer_is_up(m->directory))
+	/* An edge's hubs learn its next key when they meet it, having dialled the old. */
+	if (!edge && (!m->directory || !rpc_peer_is_up(m->directory)))
 		return err_set(eb, ERR_AGAIN, "keys change only while the directory is there");
 	if (m->rotate.call)
 		return err_set(eb, ERR_AGAIN, "it is being done");
 	/* The running daemon keeps its keys; the file has the next ones. */
 	identity_rotate(&next);
 	e = identity_save(&next, eb);
-	if (!e)
+	if (!e && !edge)
 		directory_rotate(&m->rotate, m->directory, next.public_key, on_rotated, m);
 	sodium_memzero(&next, sizeof(next));
 	return e;

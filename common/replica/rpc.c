@@ -214,6 +214,7 @@ static void introduce(struct rpc_request *rq, const Directory__IntroduceReq *in)
 	rep.usn = replica_usn(m->replica);
 	rep.version = (char *)(uintptr_t)VERSION;
 	rep.started_ms = m->started_ms;
+	rep.key = (ProtobufCBinaryData){ RPC_KEY, m->id->public_key };
 	if (m->has_pin)
 		rep.tls_pin = (ProtobufCBinaryData){ sizeof(m->pin), m->pin };
 	rpc_finish(rq, e, &rep.base);

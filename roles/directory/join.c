@@ -298,13 +298,18 @@ enum err join_rotate(struct directory *d, const struct guid *server, const uint8
 	return e;
 }
 
-/* The key the server came with goes in front: others dial it with that one. */
-static bool use_key(struct object *o, const uint8_t *key)
+/* The key the server came with goes in front: others dial it with that one.  A key that
+ * is not known is news only of an edge, whose hub reached it by the one before. */
+static bool use_key(const struct directory *d, struct object *o, const uint8_t *key)
 {
 	struct span first = object_bytes(o, OBJ_KEY);
 	struct span used = { (const char *)key, RPC_KEY };
+	struct rpc_ident other;
 
-	if (span_eq(first, used) || !object_has_value(o, OBJ_KEY, used))
+	if (span_eq(first, used))
+		return false;
+	if (!object_has_value(o, OBJ_KEY, used) &&
+	    (object_number(o, OBJ_ROLE, 0) != RPC_EDGE || tables_who(&d->tables, key, &other)))
 		return false;
 	first.p = arena_dup(o->arena, first.p, first.n);
 	object_set_bytes(o, OBJ_KEY, key, RPC_KEY);
@@ -356,7 +361,7 @@ enum err join_seen(struct directory *d, const struct guid *server, const struct 
 
 	if (!e) {
 		if (in->key)
-			changed |= use_key(o, in->key);
+			changed |= use_key(d, o, in->key);
 		/* An edge's endpoint is what its subscription said. */
 		if (object_number(o, OBJ_ROLE, 0) != RPC_EDGE && in->endpoint &&
 		    ticket_endpoint_ok(in->endpoint))

@@ -29,13 +29,15 @@ enum err join_enrol(struct directory *d, const struct join *in, int64_t now_ms,
 enum err join_subscribe(struct directory *d, const char *text, const char *who, int64_t now_ms,
 			struct guid *server, struct errbuf *eb) A_MUST_USE;
 
-/* The next key of a server: known from now on, in front once it has been used. */
+/* The next key of a server: known from now on, in front once it has been used.  An
+ * edge's comes by join_seen(). */
 enum err join_rotate(struct directory *d, const struct guid *server, const uint8_t *new_key,
 		     int64_t now_ms, struct errbuf *eb) A_MUST_USE;
 
 /* What a server reported of itself, as far as its object keeps it. */
 struct join_report {
-	const uint8_t *key;		/* RPC_KEY bytes, that it came with; NULL: by a hub */
+	const uint8_t *key;		/* RPC_KEY bytes, that it came with, or that an edge
+					 * showed to the hub that reports; NULL: unknown */
 	const char *endpoint, *version;
 	struct span tls_pin;		/* DIRECTORY_PIN bytes; anything else: keep what is known */
 };

@@ -91,7 +91,8 @@ static void seen(struct rpc_request *rq, const Directory__SeenReq *in)
 	Directory__SeenRep rep = DIRECTORY__SEEN_REP__INIT;
 	int64_t now_ms = clock_wall_ms();
 	const struct join_report report = {
-		.key = in->server.len ? NULL : rpc_peer_key(rq->peer),
+		.key = in->server.len == 0 ? rpc_peer_key(rq->peer) :
+		       in->key.len == RPC_KEY ? in->key.data : NULL,
 		.endpoint = in->endpoint, .version = in->version,
 		.tls_pin = { (const char *)in->tls_pin.data, in->tls_pin.len },
 	};

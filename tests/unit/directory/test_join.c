@@ -245,6 +245,49 @@ static void test_keys_rotate_with_an_overlap_of_two(void **state)
 	rig_down(&r);
 }
 
+/* What hubs say of an edge: its next key is news, another server's is not.  What a hub
+ * says of itself it must have announced. */
+static void test_keys_that_are_shown(void **state)
+{
+	const uint8_t *const key_c = (const uint8_t *)"cccccccccccccccccccccccccccccccc";
+	struct { const uint8_t *key; const uint8_t *first; bool a_known; } steps[] = {
+		{ NULL, KEY_A, true },
+		{ KEY_A, KEY_A, true },
+		{ KEY_B, KEY_A, true },		/* the hub's */
+		{ key_c, key_c, true },
+		{ KEY_A, KEY_A, true },		/* an old report, late */
+	};
+	struct join_report report = { NULL, "", "0.2", { NULL, 0 } };
+	struct guid edge, hub;
+	struct rpc_ident who;
+	struct object *o;
+	struct ticket t;
+	struct join j;
+	struct rig r;
+
+	(void)state;
+	rig_up(&r);
+	assert_int_equal(join_subscribe(&r.d, subscription(&r, "edge1", r.now_ms + 1), "t",
+					r.now_ms, &edge, &r.eb), ERR_OK);
+	t = add(&r, RPC_HUB, "h1");
+	j = joiner(RPC_HUB, "h1", KEY_B, t.secret);
+	assert_int_equal(join_enrol(&r.d, &j, r.now_ms, &hub, &r.eb), ERR_OK);
+	for (size_t i = 0; i < N_ELEMS(steps); i++) {
+		report.key = steps[i].key;
+		assert_int_equal(join_seen(&r.d, &edge, &report, r.now_ms, &r.eb), ERR_OK);
+		assert_int_equal(objects_by_guid(r.d.db, &edge, &r.a, &o, &r.eb), ERR_OK);
+		if (memcmp(object_bytes(o, OBJ_KEY).p, steps[i].first, 32) != 0)
+			fail_msg("step %zu", i);
+		assert_int_equal(tables_who(&r.d.tables, KEY_A, &who), steps[i].a_known);
+	}
+	report.key = (const uint8_t *)"dddddddddddddddddddddddddddddddd";
+	assert_int_equal(join_seen(&r.d, &hub, &report, r.now_ms, &r.eb), ERR_OK);
+	assert_false(tables_who(&r.d.tables, report.key, &who));
+	assert_int_equal(join_seen(&r.d, &edge, &report, r.now_ms, &r.eb), ERR_OK);
+	assert_false(tables_who(&r.d.tables, key_c, &who));	/* two, no more */
+	rig_down(&r);
+}
+
 /* A server is known by the pin that it reported last; the audit has each. */
 static void test_pins(void **state)
 {
@@ -338,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_a_key_has_one_owner),
 		cmocka_unit_test(test_an_edge_subscribes),
 		cmocka_unit_test(test_keys_rotate_with_an_overlap_of_two),
+		cmocka_unit_test(test_keys_that_are_shown),
 		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_a_removed_server_is_nobody),
 		cmocka_unit_test(test_the_gate),

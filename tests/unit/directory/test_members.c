@@ -95,12 +95,46 @@ static void read_file(const char *path, char *out, size_t cap)
 	fclose(f);
 }
 
+struct keyed {
+	const struct guid *server;
+	const uint8_t *key;
+};
+
+/* The key by which others dial this server. */
+static const uint8_t *first_key(struct world *w, const struct guid *server)
+{
+	static uint8_t key[RPC_KEY];
+	struct arena a = { 0 };
+	struct object *o;
+
+	assert_int_equal(objects_by_guid(w->r.d.db, server, &a, &o, &w->r.eb), ERR_OK);
+	memcpy(key, object_bytes(o, OBJ_KEY).p, RPC_KEY);
+	arena_fini(&a);
+	return key;
+}
+
+static bool key_is_edges(struct world *w, void *arg)
+{
+	const struct keyed *k = arg;
+
+	return memcmp(first_key(w, k->server), k->key, RPC_KEY) == 0;
+}
+
+static bool hub_dials(struct world *w, void *arg)
+{
+	const struct keyed *k = arg;
+	struct rpc_peer *p = links_to_server(member_links(w->role[0].member), k->server);
+
+	return p && rpc_peer_is_up(p) && memcmp(rpc_peer_key(p), k->key, RPC_KEY) == 0;
+}
+
 static void test_edge(void **state)
 {
 	char endpoint[128], file[128], text[TICKET_TEXT_MAX];
 	struct world w;
 	struct role *hub, *edge;
 	struct guid server;
+	uint8_t key[RPC_KEY];
 
 	(void)state;
 	world_up(&w);
@@ -134,6 +168,21 @@ static void test_edge(void **state)
 	rig_must(&w.r, APPLY_DELETE, CLASS_CONTACT, "carl", "", NULL);
 	until(&w, "the edge forgets carl", edge_knows_not, (void *)"carl@example.org");
 	assert_int_equal(edge->swaps, 1);
+
+	/* The edge changes its keys.  It comes back with both; the hub, which knows the old
+	 * one only, brings the new one home and dials that. */
+	assert_int_equal(member_rotate(edge->member, &w.r.eb), ERR_OK);
+	member_close(&edge->member);
+	uv_run(&w.loop, UV_RUN_NOWAIT);
+	uv_run(&w.loop, UV_RUN_NOWAIT);
+	edge = start(&w, 1, "bourse-edge", RPC_EDGE, "edge", 0);
+	memcpy(key, member_identity(edge->member)->public_key, RPC_KEY);
+	assert_memory_equal(member_identity(edge->member)->old_public_key, first_key(&w, &server), RPC_KEY);
+	until(&w, "the edge's next key", key_is_edges, &(struct keyed){ &server, key });
+	rig_must(&w.r, APPLY_CREATE, CLASS_CONTACT, "finn",
+		 "target-address=d@x.test address=finn@example.org", NULL);
+	until(&w, "the edge learns finn", edge_knows, (void *)"finn@example.org");
+	until(&w, "the hub dials the next key", hub_dials, &(struct keyed){ &server, key });
 
 	/* Both start anew; the secret is spent, the keys do. */
 	member_close(&hub->member);
