@@ -177,6 +177,7 @@ static void send_item(struct give *g, struct queue_item *it, int64_t now)
 	struct arena a = { NULL, NULL };
 	struct hand hand;
 	struct hand_content content;
+	struct mail_id before;
 
 	s->give = g;
 	s->item = it;
@@ -192,11 +193,13 @@ static void send_item(struct give *g, struct queue_item *it, int64_t now)
 		return;
 	}
 	s->server = g->last = rpc_peer_ident(p)->guid;
+	before = poison_begin(g->conf.relay->poison, &it->mail->id);
 	hand_from_mail(it->mail, &a, &hand, &content);
 	hand.n_rcpts = s->n;
 	if (g->conf.by_parts)
 		hand.origin = part_origin(it->mail, s->n);
 	s->call = g->conf.call(p, &hand, &content, SEND_MS, answered, s);
+	poison_end(g->conf.relay->poison, &before);
 	arena_fini(&a);
 }
 

@@ -13,7 +13,7 @@ const char *hop_kind_name(unsigned kind)
 	static const char *const names[] = {
 		[HOP_SUBMIT] = "submission", [HOP_DATABASE] = "database", [HOP_HUB] = "hub",
 		[HOP_EDGE] = "edge",	     [HOP_DOMAIN] = "domain",	  [HOP_SMART] = "smart-host",
-		[HOP_REPORT] = "report",
+		[HOP_REPORT] = "report",	     [HOP_POISON] = "poison",
 	};
 
 	return kind < N_ELEMS(names) && names[kind] ? names[kind] : "?";

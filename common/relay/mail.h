@@ -32,6 +32,7 @@ enum hop_kind {
 	HOP_DOMAIN = 5,		/* mail exchangers of a domain; name: the domain */
 	HOP_SMART = 6,		/* a smart host; name: host:port */
 	HOP_REPORT = 7,		/* the sender is to be told: action, status and diag say what */
+	HOP_POISON = 8,		/* nowhere, until an administrator decides: poison.h */
 };
 const char *hop_kind_name(unsigned kind);	/* "database"; "?" */
 

@@ -61,6 +61,7 @@ enum err relay_open_storage(struct relay *r, const struct relay_storage *c, stru
 	char *spool = xasprintf("%s/spool", c->data_dir);
 	char *db = xasprintf("%s/queue.db", c->data_dir);
 	char *track = xasprintf("%s/track", c->data_dir);
+	char *working = xasprintf("%s/working", c->data_dir);
 	const struct spool_conf sc = { .dir = spool };
 	const struct track_conf tc = { .dir = track, .max_bytes = c->track_bytes,
 				       .max_days = (unsigned)(c->track_ms / DAY_MS),
@@ -69,7 +70,9 @@ enum err relay_open_storage(struct relay *r, const struct relay_storage *c, stru
 				 .on_due = c->on_due, .ctx = c->ctx };
 	enum err e = spool_open(&sc, &r->spool, eb);
 
+	r->poison = poison_open(working, c->poison);
 	qc.spool = r->spool;
+	qc.poison = r->poison;
 	if (!e)
 		e = track_open(&tc, &r->track, eb);
 	if (!e)
@@ -77,5 +80,6 @@ enum err relay_open_storage(struct relay *r, const struct relay_storage *c, stru
 	free(spool);
 	free(db);
 	free(track);
+	free(working);
 	return e;
 }

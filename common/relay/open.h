@@ -4,7 +4,7 @@
  * open - what hubs and edges open alike when they start
  *
  * Everything lives below the daemon's data folder: tls/, where a certificate is
- * made if none is configured, spool/, queue.db and track/.  On an error what was
+ * made if none is configured, spool/, queue.db, working and track/.  On an error what was
  * opened before it stays in the caller's pointers, which the caller closes as
  * ever.  Blocks; for the start, before the loop runs.
  */
@@ -38,12 +38,13 @@ struct relay_storage {
 	struct work_pool *pool;
 	const char *data_dir;
 	uint64_t cache_bytes;		/* page cache of the queue */
+	unsigned poison;		/* deaths that make a message poison; 0: never */
 	uint64_t track_bytes;
 	int64_t track_ms;		/* age; whole days count */
 	void (*on_due)(void *ctx, const struct queue_hop *hop);	/* queue.h */
 	void *ctx;
 };
-/* Opens r->spool, r->track and r->queue. */
+/* Opens r->spool, r->track, r->poison and r->queue. */
 enum err relay_open_storage(struct relay *r, const struct relay_storage *c,
 			    struct errbuf *eb) A_MUST_USE;
 #endif

@@ -12,6 +12,7 @@
  * exist, or says it takes no mail, fails at once.
  */
 #include "common/dns/resolver.h"
+#include "common/relay/poison.h"
 #include "common/relay/queue.h"
 #include "common/relay/retry.h"
 #include "common/relay/track.h"
@@ -30,6 +31,7 @@ struct outbound_conf {
 	struct resolver *dns;
 	struct queue *queue;
 	struct track *track;
+	struct poison *poison;		/* may be NULL */
 	struct tls_ctx *tls;		/* opportunistic; NULL: plain only */
 	struct tls_ctx *smart_tls;	/* to smart hosts, which may be servers of ours that
 					 * want to see our certificate; NULL: as tls */

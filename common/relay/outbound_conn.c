@@ -152,6 +152,8 @@ static void send_part(struct out_conn *c)
 		.body_8bit = (m->flags & MAIL_8BIT) != 0,
 	};
 	size_t left = m->n_rcpts - c->job->first;
+	struct poison *poison = c->lane->out->conf.poison;
+	struct mail_id before = poison_begin(poison, &m->id);
 
 	c->n = left < PART_MAX ? left : PART_MAX;
 	free(c->rcpts);
@@ -167,6 +169,7 @@ static void send_part(struct out_conn *c)
 	msg.rcpts = c->rcpts;
 	msg.n_rcpts = (unsigned)c->n;
 	smtp_client_send(c->smtp, &msg);
+	poison_end(poison, &before);
 }
 
 void out_conn_work(struct out_conn *c)
@@ -260,8 +263,12 @@ static void connected(void *ctx)
 static void on_data(void *ctx, const char *p, size_t n)
 {
 	struct out_conn *c = ctx;
+	struct poison *poison = c->lane->out->conf.poison;
+	static const struct mail_id none;
+	struct mail_id before = poison_begin(poison, c->job ? &c->job->item->mail->id : &none);
 
-	smtp_client_feed(c->smtp, p, n);
+	smtp_client_feed(c->smtp, p, n);	/* c may be gone */
+	poison_end(poison, &before);
 }
 
 static void on_drain(void *ctx)

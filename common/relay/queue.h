@@ -27,6 +27,7 @@
 #include "common/relay/mail.h"
 #include <uv.h>
 
+struct poison;
 struct queue;
 
 struct queue_hop {
@@ -46,6 +47,7 @@ struct queue_conf {
 	int64_t max_pages;	/* tests of a full disk; 0: none */
 	int64_t expire_ms;	/* a message's age when it is given up; 0: 2 days */
 	int64_t notice_ms;	/* age when its sender is told; 0: 4 hours */
+	struct poison *poison;	/* what is poison is set apart when opening; borrowed, may be NULL */
 	void (*on_due)(void *ctx, const struct queue_hop *hop);
 	void *ctx;
 };
@@ -179,7 +181,7 @@ void queue_messages(struct queue *q, int64_t hop, int64_t after, unsigned limit,
 enum queue_order {
 	QUEUE_ORDER_RETRY,	/* hop or message: due now */
 	QUEUE_ORDER_SUSPEND,
-	QUEUE_ORDER_RESUME,
+	QUEUE_ORDER_RESUME,	/* on the poison hop RETRY and RESUME: back to where it was */
 	QUEUE_ORDER_REMOVE,	/* message: with a DSN to its sender */
 	QUEUE_ORDER_DROP,	/* message: without */
 	QUEUE_ORDER_RESUBMIT,	/* hop: all of it back to the categoriser */
@@ -190,6 +192,7 @@ void queue_order(struct queue *q, enum queue_order o, int64_t hop, int64_t row, 
 
 struct queue_stats {
 	uint64_t messages, bytes;	/* in the database */
+	uint64_t poison;		/* ... of them on the poison hop, as of the last tick */
 	uint64_t added, finished, commits, requests;
 	size_t out, out_bytes;		/* items taken and not given back */
 	size_t waiting, waiting_bytes;	/* requests not yet committed */

@@ -125,6 +125,10 @@ static enum err order_hop(struct queue_db *qd, struct queue_req *r)
 
 	if (e)
 		return e;
+	if (r->order != QUEUE_ORDER_SUSPEND && queue_poison_is_hop(qd, hop, &e, &r->eb))
+		return queue_poison_all_out(qd, r, hop);
+	if (e)
+		return e;
 	switch (r->order) {
 	case QUEUE_ORDER_RETRY:
 		return hop_now(qd, r, hop);
@@ -184,6 +188,11 @@ static enum err order_row(struct queue_db *qd, struct queue_req *r)
 	struct db_row *q;
 	enum err e = db_get_int(qd->db, &q_row_exists, &flags, &r->eb, "i", r->row);
 
+	if (e)
+		return e;
+	if ((r->order == QUEUE_ORDER_RETRY || r->order == QUEUE_ORDER_RESUME) &&
+	    queue_poison_holds(qd, r->row, &e, &r->eb))
+		return queue_poison_out(qd, r, r->row);
 	if (e)
 		return e;
 	hops = arena_alloc(&r->arena, (MAIL_MAX_RCPTS + 1) * sizeof(*hops));

@@ -42,7 +42,7 @@ struct queue_db {
 	int64_t expire_ms, notice_ms;
 	struct hash out;		/* struct queue_out */
 	int64_t due_cursor;		/* hops up to here had their turn */
-	uint64_t messages, bytes;	/* copied out under the lock */
+	uint64_t messages, bytes, poison;	/* copied out under the lock */
 };
 
 enum queue_req_kind {
@@ -138,6 +138,16 @@ enum err queue_drop_message(struct queue_db *qd, struct queue_req *r, int64_t ro
 void queue_item_out(struct queue_db *qd, struct queue_item_own *it, int64_t hop);
 bool queue_is_out(const struct queue_db *qd, int64_t row, int64_t hop);
 
+/* queue_poison.c */
+/* All of a message waits for nothing; NOTFOUND.  In a transaction of its own. */
+enum err queue_poison_in(struct queue_db *qd, const struct mail_id *id, struct errbuf *eb);
+/* ... and goes where it was, at once. */
+enum err queue_poison_out(struct queue_db *qd, struct queue_req *r, int64_t row);
+enum err queue_poison_all_out(struct queue_db *qd, struct queue_req *r, int64_t hop);
+bool queue_poison_is_hop(struct queue_db *qd, int64_t hop, enum err *e, struct errbuf *eb);
+bool queue_poison_holds(struct queue_db *qd, int64_t row, enum err *e, struct errbuf *eb);
+enum err queue_poison_why(struct queue_db *qd, struct errbuf *eb);	/* what its hop says */
+enum err queue_poison_count(struct queue_db *qd, struct errbuf *eb);	/* into qd->poison */
 /* queue_take.c */
 enum err queue_run_take(struct queue_db *qd, struct queue_req *r);
 /* queue_admin.c */

@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/relay/poison.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,9 @@ static const char *const schema_steps[] = {
 	"CREATE INDEX handled_root ON handled(root, seq);"
 	"CREATE TABLE derived(root BLOB NOT NULL, origin BLOB NOT NULL,"
 	" PRIMARY KEY(root, origin)) STRICT, WITHOUT ROWID;",
+	/* Where a recipient on the poison hop waited before. */
+	"ALTER TABLE rcpt ADD COLUMN was_kind INTEGER;"
+	"ALTER TABLE rcpt ADD COLUMN was TEXT;",
 };
 
 static const struct db_schema schema = { schema_steps, N_ELEMS(schema_steps), QUEUE_APP_ID };
@@ -285,6 +289,27 @@ static enum err sweep(struct queue_db *qd, struct errbuf *eb)
 	return e ? e : w.e;
 }
 
+/* Once it is on the poison hop its deaths are forgotten: an administrator may give it
+ * another chance. */
+static enum err set_apart(struct queue_db *qd, struct poison *p, struct errbuf *eb)
+{
+	struct mail_id id;
+	char text[64];
+	enum err e;
+
+	for (size_t at = 0; poison_next(p, &at, &id);) {
+		e = queue_poison_in(qd, &id, eb);
+		if (e == ERR_NOTFOUND)
+			continue;	/* it may be offered to us again */
+		if (e)
+			return e;
+		log_error(NULL, "message set apart: the process died while it was in hand id=%s",
+			  mail_id_text(&id, text));
+		poison_forget(p, &id);
+	}
+	return queue_poison_count(qd, eb);
+}
+
 enum err queue_db_open(struct queue_db *qd, const struct queue_conf *conf, uint64_t *first_seq,
 		       uint64_t *end_seq, struct errbuf *eb)
 {
@@ -312,9 +337,10 @@ enum err queue_db_open(struct queue_db *qd, const struct queue_conf *conf, uint6
 	if (e)
 		goto fail;
 	e = sweep(qd, eb);
-	if (e)
-		goto fail;
-	return ERR_OK;
+	if (!e)
+		e = set_apart(qd, conf->poison, eb);
+	if (!e)
+		return ERR_OK;
 fail:
 	queue_db_close(qd);
 	return e;
@@ -431,7 +457,9 @@ static enum err keep_file(struct queue_req *r, const struct mail *m)
 static enum err add_mail(struct queue_db *qd, struct queue_req *r, struct mail *m)
 {
 	bool derived = !guid_eq(&m->id.origin, &m->root);
-	int64_t late = m->sender[0] == '\0' ? 0 : m->received_ms + qd->notice_ms, row;
+	bool poison = m->rcpts[0].kind == HOP_POISON;
+	int64_t late = m->sender[0] == '\0' || poison ? 0 : m->received_ms + qd->notice_ms, row;
+	int64_t expire = poison ? INT64_MAX : m->received_ms + qd->expire_ms;
 	enum err e;
 
 	if (is_known(qd, &m->id, &e, &r->eb))
@@ -442,7 +470,7 @@ static enum err add_mail(struct queue_db *qd, struct queue_req *r, struct mail *
 		return e;
 	e = db_run(qd->db, &q_add, &r->eb, "gigttiiiittggiiit", &m->id.origin,
 		   (int64_t)m->id.seq, &m->root, m->sender, m->envid, (int64_t)m->flags,
-		   m->received_ms, m->received_ms + qd->expire_ms, late, m->prefix,
+		   m->received_ms, expire, late, m->prefix,
 		   m->message_id, guid_is_null(&m->submitter) ? NULL : &m->submitter,
 		   guid_is_null(&m->offered) ? NULL : &m->offered, m->offered_ms,
 		   (int64_t)m->n_reports, (int64_t)m->size, r->new_file);
@@ -452,6 +480,8 @@ static enum err add_mail(struct queue_db *qd, struct queue_req *r, struct mail *
 	e = add_body(qd, r, m, row);
 	if (!e)
 		e = add_rcpts(qd, r, m, row, 0);
+	if (!e && poison)
+		e = queue_poison_why(qd, &r->eb);
 	if (!e && derived)
 		e = db_run(qd->db, &q_add_derived, &r->eb, "gg", &m->root, &m->id.origin);
 	r->d_messages++;
@@ -692,6 +722,9 @@ enum err queue_run_due(struct queue_db *qd, struct queue_req *r)
 
 	qd->expire_ms = r->expire_ms;
 	qd->notice_ms = r->notice_ms;
+	e = queue_poison_count(qd, &r->eb);
+	if (e)
+		return e;
 	r->hops = arena_alloc(&r->arena, (QUEUE_HOPS_A_TICK + 2) * sizeof(*r->hops));
 	e = due_hops(qd, r);
 	if (!e && wrap && r->n == 0)

@@ -168,6 +168,7 @@ static void send_back(struct queue_thread *t, struct list *group)
 	t->stats.commits += count_writes(group) > 0;
 	t->stats.messages = t->qd->messages;
 	t->stats.bytes = t->qd->bytes;
+	t->stats.poison = t->qd->poison;
 	pthread_mutex_unlock(&t->lock);
 	while ((i = list_pop(group)))
 		inbox_post(t->in, &CONTAINER_OF(i, struct queue_req, node)->back);
@@ -195,6 +196,7 @@ struct queue_thread *queue_thread_start(struct queue_db *qd, struct inbox *in)
 	list_init(&t->waiting);
 	t->stats.messages = qd->messages;
 	t->stats.bytes = qd->bytes;
+	t->stats.poison = qd->poison;
 	CHECK(pthread_mutex_init(&t->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&t->wake, NULL) == 0);
 	CHECK(pthread_create(&t->thread, NULL, thread_main, t) == 0);

@@ -36,6 +36,7 @@ static enum err make_report(struct report *p, struct queue_item *it, int64_t now
 	struct bounce_conf bc = bounce_conf(p);
 	struct mail_id own = { *queue_instance(p->conf.relay->queue), 0 };
 	struct errbuf eb = { "" };
+	struct mail_id before;
 	enum err e;
 
 	*report = NULL;
@@ -44,7 +45,9 @@ static enum err make_report(struct report *p, struct queue_item *it, int64_t now
 		if (own.seq == 0)
 			return ERR_AGAIN;
 	}
+	before = poison_begin(p->conf.relay->poison, &it->mail->id);
 	e = bounce_make(&bc, it->mail, &own, now, report, used, &eb);
+	poison_end(p->conf.relay->poison, &before);
 	if (e == ERR_NOTFOUND)
 		return ERR_OK;
 	if (e)

@@ -9,6 +9,7 @@
  */
 #include "common/api/hub.h"
 #include "common/relay/hold.h"
+#include "common/relay/poison.h"
 #include "common/relay/queue.h"
 #include "common/relay/spool.h"
 #include "common/relay/track.h"
@@ -21,6 +22,7 @@ struct relay {
 	struct queue *queue;
 	struct track *track;
 	struct hold hold;		/* our identities in hand */
+	struct poison *poison;		/* NULL: in tests */
 };
 
 /* Entries of a role's method table (which includes gen/hub.pb-c.h). */

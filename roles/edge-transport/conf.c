@@ -56,6 +56,8 @@ const struct conf_item edge_items[] = {
 	  "how long the tracking log goes back" },
 	{ "track-size", CONF_SIZE, C(track_size), "256M", 1 << 20, 0, 0,
 	  "... and how large it may be" },
+	{ "poison-threshold", CONF_UINT, C(poison), "2", 0, 1000, 0,
+	  "a message in hand at so many deaths of the daemon is set apart; 0: never" },
 	{ "cache", CONF_SIZE, C(cache), "2M", 1 << 18, 0, 0, "page cache of the queue's database" },
 };
 const size_t edge_n_items = N_ELEMS(edge_items);

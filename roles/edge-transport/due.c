@@ -13,8 +13,11 @@ static void reroute(struct edge *e, struct queue_item *it, int64_t now)
 	struct mail *m = it->mail;
 	enum queue_verdict *v = xcalloc(m->n_rcpts, sizeof(*v));
 	const struct queue_result res = { .state = QUEUE_HOP_ASIS, .verdicts = v };
+	struct mail_id before;
 
+	before = poison_begin(e->relay.poison, &m->id);
 	edge_route_mail(e, m, false, now);
+	poison_end(e->relay.poison, &before);
 	for (size_t i = 0; i < m->n_rcpts; i++)
 		v[i] = QUEUE_MOVE;
 	queue_finish(e->relay.queue, it, &res, now, NULL, NULL);
@@ -52,7 +55,8 @@ void edge_due(void *ctx, const struct queue_hop *hop)
 		break;
 	case HOP_REPORT:
 	case HOP_DATABASE:
-	case HOP_EDGE:
-		break;		/* a hub's */
+	case HOP_EDGE:		/* these are a hub's */
+	case HOP_POISON:
+		break;
 	}
 }

@@ -109,6 +109,9 @@ static void facts(void *ctx, struct member_facts *f)
 	}
 	member_fact(f, "queued", "%llu", (unsigned long long)s.messages);
 	member_fact(f, "hubs", "%zu", hubs_count(e->hubs));
+	if (s.poison)
+		member_note(f, "%llu messages are poison, see: bourse queue list",
+			    (unsigned long long)s.poison);
 	if (edge_is_low(e)) {
 		member_fact(f, "resources", "low");
 		member_note(f, "no mail is taken: disk space, queue or load is beyond its bound");
@@ -282,7 +285,8 @@ static enum err open_storage(struct edge *e, struct errbuf *eb)
 {
 	const struct relay_storage sc = {
 		.loop = e->loop, .pool = e->pool, .data_dir = e->conf->data_dir,
-		.cache_bytes = e->conf->cache, .track_bytes = e->conf->track_size,
+		.cache_bytes = e->conf->cache, .poison = e->conf->poison,
+		.track_bytes = e->conf->track_size,
 		.track_ms = e->conf->track_ms, .on_due = edge_due, .ctx = e,
 	};
 
@@ -307,7 +311,7 @@ static void open_workers(struct edge *e)
 {
 	const struct outbound_conf oc = {
 		.loop = e->loop, .net = e->net, .dns = e->dns, .queue = e->relay.queue,
-		.track = e->relay.track, .tls = e->client_tls, .smart_tls = e->smart_tls,
+		.track = e->relay.track, .poison = e->relay.poison, .tls = e->client_tls, .smart_tls = e->smart_tls,
 		.hostname = e->conf->hostname,
 		.retry = &e->retry, .total = e->conf->outbound, .per_hop = e->conf->per_domain,
 		.route = outbound_settings, .on_sent = on_sent, .ctx = e,
@@ -369,6 +373,7 @@ static void close_all(struct edge *e)
 	work_pool_close(&e->pool);
 	track_close(&e->relay.track);
 	member_close(&e->relay.member);
+	poison_close(&e->relay.poison);
 	spool_close(&e->relay.spool);
 	resolver_close(&e->dns);
 	tls_ctx_unref(&e->tls);

@@ -47,6 +47,7 @@ static void committed(void *ctx, enum err err)
 
 	if (err == ERR_OK) {
 		metric_add(t->edge->metrics, EDGE_TAKEN, 1);
+		poison_forget(t->edge->relay.poison, &t->mail->id);
 		track_add(t->edge->relay.track, clock_wall_ms(), "receive", t->mail, NULL, "hub");
 	}
 	relay_hand_answer(t->hand, held ? HAND_HELD : HAND_NOT_HELD, NULL);
@@ -61,10 +62,14 @@ static void arrived(void *ctx, struct relay_hand *rh, struct mail *m)
 	int64_t now = clock_wall_ms();
 	const struct stamp_trace trace = { .helo = "hub", .by = e->conf->hostname,
 					   .protocol = "BUS", .now_ms = now };
+	struct mail_id before;
 
 	m->flags &= ~(unsigned)MAIL_SUSPENDED;
+	before = poison_begin(e->relay.poison, &m->id);
 	stamp_received(m, &trace);
 	edge_route_mail(e, m, true, now);
+	poison_end(e->relay.poison, &before);
+	(void)poison_divert(e->relay.poison, m);
 	t->edge = e;
 	t->hand = rh;
 	t->mail = m;

@@ -66,8 +66,10 @@ static void queued(void *ctx, enum err e)
 		o = CARRY_DONE;
 	else if (e == ERR_FULL)
 		o = CARRY_FULL;
-	if (o == CARRY_DONE)
+	if (o == CARRY_DONE) {
 		metric_add(c->hub->metrics, HUB_QUEUED, 1);
+		poison_forget(c->hub->relay.poison, &c->mail->id);
+	}
 	finish(c, o);
 }
 
@@ -258,6 +260,7 @@ void carry(struct hub *h, struct mail *m, bool relay, carry_cb *cb, void *ctx)
 {
 	struct carry *c = xcalloc(1, sizeof(*c));
 	int64_t now = clock_wall_ms();
+	struct mail_id before;
 
 	list_init(&c->node);
 	list_add_tail(&h->carries, &c->node);
@@ -274,13 +277,18 @@ void carry(struct hub *h, struct mail *m, bool relay, carry_cb *cb, void *ctx)
 		queue_note_derived(h->relay.queue, &m->root, &m->id.origin);
 	if (relay)
 		m->flags |= MAIL_AUTHENTICATED;
-	c->mail = resolved(h, m, relay, now);
+	before = poison_begin(h->relay.poison, &m->id);
+	if (poison_divert(h->relay.poison, m))
+		c->mail = mail_ref(m);
+	else
+		c->mail = resolved(h, m, relay, now);
 	if (!c->mail)
 		finish(c, CARRY_DONE);
 	else if (all_local(c->mail))
 		pass_through(c);
 	else
 		enqueue(c);
+	poison_end(h->relay.poison, &before);
 	mail_unref(&m);
 }
 
@@ -331,13 +339,16 @@ static void on_idle(uv_idle_t *idle)
 	struct queue_result res = { .state = QUEUE_HOP_UP };
 	struct mail *out;
 	enum queue_verdict *gone = NULL;
+	struct mail_id before = poison_begin(a->hub->relay.poison, &it->mail->id);
+	bool all = resolve_step(a->rs, STEP_A_TURN);
 
-	if (!resolve_step(a->rs, STEP_A_TURN))
-		return;
-	out = resolve_take(a->rs);
+	out = all ? resolve_take(a->rs) : NULL;
 	if (out)
 		give_up_lost(it, out);
-	else
+	poison_end(a->hub->relay.poison, &before);
+	if (!all)
+		return;
+	if (!out)
 		res.verdicts = gone = xcalloc(it->mail->n_rcpts, sizeof(*gone));
 	res.replace = out;
 	queue_finish(a->hub->relay.queue, it, &res, clock_wall_ms(), NULL, NULL);
@@ -349,11 +360,14 @@ static void on_idle(uv_idle_t *idle)
 void carry_item(struct hub *h, struct queue_item *it)
 {
 	struct again *a = xcalloc(1, sizeof(*a));
+	struct mail_id before;
 
 	a->hub = h;
 	a->item = it;
+	before = poison_begin(h->relay.poison, &it->mail->id);
 	a->rs = resolve_new(member_replica(h->relay.member), hub_route(h), it->mail,
 			    (it->mail->flags & MAIL_AUTHENTICATED) != 0, clock_wall_ms());
+	poison_end(h->relay.poison, &before);
 	list_init(&a->node);
 	list_add_tail(&h->agains, &a->node);
 	CHECK(uv_idle_init(h->loop, &a->idle) == 0);

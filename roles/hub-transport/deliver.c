@@ -144,6 +144,7 @@ static void leave_rest(struct try *t)
 static void next_part(struct try *t)
 {
 	struct mail *m = t->item->mail;
+	struct mail_id before;
 	struct guid db;
 
 	t->first += t->n;
@@ -157,7 +158,9 @@ static void next_part(struct try *t)
 	}
 	for (size_t i = 0; i < t->n; i++)
 		t->which[i] = (uint32_t)(t->first + i);
+	before = poison_begin(t->d->hub->relay.poison, &m->id);
 	t->drop = drop_send(t->d->hub, m, &db, t->which, t->n, STORE_MS, dropped, t);
+	poison_end(t->d->hub->relay.poison, &before);
 	if (t->drop)
 		return;
 	t->away = true;

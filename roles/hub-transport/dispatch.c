@@ -38,7 +38,8 @@ void hub_due(void *ctx, const struct queue_hop *hop)
 	case HOP_REPORT:
 		report_due(h->report, hop);
 		break;
-	case HOP_HUB:
-		break;		/* an edge's */
+	case HOP_HUB:		/* an edge's */
+	case HOP_POISON:
+		break;
 	}
 }

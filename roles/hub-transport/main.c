@@ -105,6 +105,9 @@ static void facts(void *ctx, struct member_facts *f)
 	member_fact(f, "queued", "%llu", (unsigned long long)s.messages);
 	address_fact(f, "smtp", h->conf->internal, h->internal);
 	address_fact(f, "submission", h->conf->submission, h->submission);
+	if (s.poison)
+		member_note(f, "%llu messages are poison, see: bourse queue list",
+			    (unsigned long long)s.poison);
 	if (hub_is_low(h)) {
 		member_fact(f, "resources", "low");
 		member_note(f, "no mail is taken: disk space, queue or load is beyond its bound");
@@ -272,7 +275,8 @@ static enum err open_storage(struct hub *h, struct errbuf *eb)
 {
 	const struct relay_storage sc = {
 		.loop = h->loop, .pool = h->pool, .data_dir = h->conf->data_dir,
-		.cache_bytes = h->conf->cache, .track_bytes = h->conf->track_size,
+		.cache_bytes = h->conf->cache, .poison = h->conf->poison,
+		.track_bytes = h->conf->track_size,
 		.track_ms = h->conf->track_ms, .on_due = hub_due, .ctx = h,
 	};
 
@@ -297,7 +301,7 @@ static void open_workers(struct hub *h)
 {
 	const struct outbound_conf oc = {
 		.loop = h->loop, .net = h->net, .dns = h->dns, .queue = h->relay.queue,
-		.track = h->relay.track, .tls = h->client_tls, .smart_tls = h->smart_tls,
+		.track = h->relay.track, .poison = h->relay.poison, .tls = h->client_tls, .smart_tls = h->smart_tls,
 		.hostname = h->conf->hostname,
 		.retry = &h->retry, .total = h->conf->outbound, .per_hop = h->conf->per_domain,
 		.route = outbound_settings, .on_sent = on_sent, .ctx = h,
@@ -371,6 +375,7 @@ static void close_all(struct hub *h)
 	track_close(&h->relay.track);
 	aside_close(h);
 	member_close(&h->relay.member);
+	poison_close(&h->relay.poison);
 	spool_close(&h->relay.spool);
 	resolver_close(&h->dns);
 	tls_ctx_unref(&h->tls);
