@@ -55,7 +55,7 @@ static const struct talk cases[] = {
 	  UIDONLY_OK "a BAD [UIDREQUIRED] Only UIDs name messages now.\r\n"
 	  "* 3 UIDFETCH (FLAGS (\\Flagged junk))\r\nb OK Done.\r\n"
 	  "* 3 UIDFETCH (UID 3 FLAGS (\\Flagged junk))\r\nc OK Done.\r\n"
-	  "* 3 UIDFETCH (FLAGS (junk))\r\nd OK Done.\r\n"
+	  "* 3 UIDFETCH (UID 3 FLAGS (junk))\r\nd OK Done.\r\n"
 	  "e BAD [UIDREQUIRED] Only UIDs name messages now.\r\n* VANISHED 9\r\nf OK Done.\r\n"
 	  "g BAD [UIDREQUIRED] Only UIDs name messages now.\r\n"
 	  "h BAD [UIDREQUIRED] Only UIDs name messages now.\r\n", false },
