@@ -8,6 +8,7 @@ enum {
 	ROW_MAX_MAP = 4 << 20,
 	ROW_MAX_BYTES = 6 << 20,
 	N_SUMMARY = 6,
+	PREVIEW = 5,		/* the last of them */
 };
 
 /* ---- writing ------------------------------------------------------------------ */
@@ -59,6 +60,8 @@ static size_t size_of(const struct store_row *r)
 	n += r->columns & COL_MAP ? 4 + r->map.n : 0;
 	n += r->columns & COL_IDS ? 24 : 0;
 	n += r->columns & COL_CONTENT ? 4 + r->content.n : 0;
+	n += r->columns & COL_SAVED ? 8 : 0;
+	n += r->columns & COL_PREVIEW ? 2 + summary_of(r, PREVIEW).n : 0;
 	if (r->columns & COL_KEYWORDS) {
 		n++;
 		for (size_t i = 0; i < r->n_keywords; i++)
@@ -99,6 +102,10 @@ static void write_columns(char **at, const struct store_row *r)
 	}
 	if (r->columns & COL_CONTENT)
 		put_span(at, r->content, 4);
+	if (r->columns & COL_SAVED)
+		put(at, (uint64_t)r->saved_ms, 8);
+	if (r->columns & COL_PREVIEW)
+		put_span(at, summary_of(r, PREVIEW), 2);
 }
 
 enum err row_write(struct buf *out, const struct store_row *r)
@@ -206,6 +213,10 @@ static void read_columns(struct cursor *c, struct store_row *r, struct arena *a)
 	}
 	if (r->columns & COL_CONTENT)
 		r->content = get_span(c, 4);
+	if (r->columns & COL_SAVED)
+		r->saved_ms = (int64_t)get(c, 8);
+	if (r->columns & COL_PREVIEW)
+		r->preview = get_span(c, 2);
 }
 
 enum err row_read(struct span *in, struct store_row *out, struct arena *a)

@@ -12,7 +12,8 @@
  *	modseq u64 | date i64 (ms) | size u64 | map u32 n + bytes |
  *	keywords u8 count, each u8 n + bytes | summary: six u16 n + bytes fields
  *	(subject, from name, from address, to, message-id, preview) and i64 sent ms |
- *	ids: u64 iid, u64 mid, u64 thread | content: u32 n + the message's first n bytes
+ *	ids: u64 iid, u64 mid, u64 thread | content: u32 n + the message's first n bytes |
+ *	saved i64 (ms) | preview: u16 n + bytes
  *
  * Reading trusts nothing: a record that lies about a length ends the stream with
  * INVALID.
@@ -28,12 +29,13 @@ struct store_row {
 	unsigned columns;		/* what is present: enum store_column */
 	unsigned flags;			/* enum store_flag, with FLAG_DELETED */
 	uint64_t modseq, size, iid, mid, thread;
-	int64_t internal_ms, sent_ms;
+	int64_t internal_ms, sent_ms, saved_ms;
 	struct span map;		/* content.mime_map: common/mime/map.h reads it */
 	const struct span *keywords;
 	size_t n_keywords;
 	struct span subject, from_name, from_addr, to, message_id, preview;
 	struct span content;		/* the message, or as much of it as came */
+	bool has_preview;		/* the writer's: one was made, if empty */
 };
 
 #define ROW_MAX_KEYWORDS 128

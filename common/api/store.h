@@ -137,6 +137,9 @@ enum store_column {
 	COL_CONTENT = 256,
 	/* Only asked for: the header comes as COL_CONTENT if nothing more does. */
 	COL_HEADER = 512,
+	COL_SAVED = 1024,	/* when it came into this folder */
+	/* Absent if none was made; empty if nothing can be said of the message. */
+	COL_PREVIEW = 2048,
 };
 
 struct store_fetch {

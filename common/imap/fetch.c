@@ -16,6 +16,9 @@ static const struct {
 	{ "ENVELOPE", IMAP_FETCH_ENVELOPE, false },
 	{ "BODYSTRUCTURE", IMAP_FETCH_BODYSTRUCTURE, false },
 	{ "MODSEQ", IMAP_FETCH_MODSEQ, false },
+	{ "EMAILID", IMAP_FETCH_EMAILID, false },
+	{ "THREADID", IMAP_FETCH_THREADID, false },
+	{ "SAVEDATE", IMAP_FETCH_SAVEDATE, false },
 	{ "ALL", FAST | IMAP_FETCH_ENVELOPE, true },
 	{ "FAST", FAST, true },
 	{ "FULL", FAST | IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY, true },
@@ -130,6 +133,22 @@ static bool body_section(struct imap_lex *l, struct imap_fetch *f, bool peek)
 	return section_spec(l, s) && imap_lex_char(l, ']') && partial(l, s);
 }
 
+/* RFC 3516: behind "BINARY[", ".PEEK[" or ".SIZE[" only part numbers may stand. */
+static bool binary_section(struct imap_lex *l, struct imap_fetch *f, bool peek, bool size)
+{
+	struct imap_section *s = new_section(l, f);
+
+	if (s == NULL)
+		return false;
+	s->peek = peek;
+	s->name = size ? IMAP_NAME_BINARY_SIZE : IMAP_NAME_BINARY;
+	if (!section_spec(l, s))
+		return false;
+	if (s->text != IMAP_TEXT_ALL)
+		return imap_lex_fail(l, "BINARY takes part numbers only.");
+	return imap_lex_char(l, ']') && (size || partial(l, s));
+}
+
 static bool prefix(struct imap_lex *l, const char *word)
 {
 	size_t n = strlen(word);
@@ -140,12 +159,45 @@ static bool prefix(struct imap_lex *l, const char *word)
 	return true;
 }
 
+/* "PREVIEW", perhaps " (LAZY)". */
+static bool preview(struct imap_lex *l, struct imap_fetch *f)
+{
+	f->items |= IMAP_FETCH_PREVIEW;
+	if (l->end - l->p < 2 || l->p[0] != ' ' || l->p[1] != '(')
+		return true;
+	l->p += 2;
+	if (!imap_lex_word(l, "LAZY"))
+		return imap_lex_fail(l, "Unknown PREVIEW modifier.");
+	f->items |= IMAP_FETCH_LAZY;
+	return imap_lex_char(l, ')');
+}
+
+/* What stands in brackets; *ok says whether it was well formed. */
+static bool bracketed(struct imap_lex *l, struct imap_fetch *f, bool *ok)
+{
+	if (prefix(l, "BODY["))
+		*ok = body_section(l, f, false);
+	else if (prefix(l, "BODY.PEEK["))
+		*ok = body_section(l, f, true);
+	else if (prefix(l, "BINARY["))
+		*ok = binary_section(l, f, false, false);
+	else if (prefix(l, "BINARY.PEEK["))
+		*ok = binary_section(l, f, true, false);
+	else if (prefix(l, "BINARY.SIZE["))
+		*ok = binary_section(l, f, true, true);
+	else
+		return false;
+	return true;
+}
+
 static bool item(struct imap_lex *l, struct imap_fetch *f, bool in_list)
 {
-	bool peek = false;
+	bool ok = false;
 
-	if (prefix(l, "BODY[") || (peek = prefix(l, "BODY.PEEK[")))
-		return body_section(l, f, peek);
+	if (bracketed(l, f, &ok))
+		return ok;
+	if (imap_lex_word(l, "PREVIEW"))
+		return preview(l, f);
 	if (imap_lex_word(l, "BODY")) {
 		f->items |= IMAP_FETCH_BODY;
 		return true;
@@ -171,8 +223,40 @@ static bool item(struct imap_lex *l, struct imap_fetch *f, bool in_list)
 	return imap_lex_fail(l, "Unknown FETCH item.");
 }
 
+static bool minus(struct imap_lex *l)
+{
+	if (imap_lex_peek(l) != '-')
+		return false;
+	l->p++;
+	return true;
+}
+
+bool imap_lex_partial(struct imap_lex *l, struct imap_partial *out)
+{
+	uint32_t t;
+
+	out->from_end = minus(l);
+	if (!imap_lex_nz32(l, &out->from) || !imap_lex_char(l, ':'))
+		return false;
+	if (minus(l) != out->from_end)
+		return imap_lex_fail(l, "Both ends of a range count the same way.");
+	if (!imap_lex_nz32(l, &out->to))
+		return false;
+	if (out->from > out->to) {
+		t = out->from;
+		out->from = out->to;
+		out->to = t;
+	}
+	return true;
+}
+
 static bool modifier(struct imap_lex *l, struct imap_fetch *f)
 {
+	if (imap_lex_word(l, "PARTIAL")) {
+		if (f->partial.from)
+			return imap_lex_fail(l, "PARTIAL given twice.");
+		return imap_lex_sp(l) && imap_lex_partial(l, &f->partial);
+	}
 	if (imap_lex_word(l, "VANISHED")) {
 		f->vanished = true;
 		return true;
@@ -247,9 +331,10 @@ enum err imap_write_section(struct buf *out, const struct imap_section *s)
 {
 	enum err e;
 
-	if (s->name != IMAP_NAME_BODY)
-		return buf_adds(out, old_names[s->name - 1].name);
-	e = buf_adds(out, "BODY[");
+	if (s->name >= IMAP_NAME_RFC822 && s->name <= IMAP_NAME_RFC822_TEXT)
+		return buf_adds(out, old_names[s->name - IMAP_NAME_RFC822].name);
+	e = buf_adds(out, s->name == IMAP_NAME_BODY   ? "BODY[" :
+			  s->name == IMAP_NAME_BINARY ? "BINARY[" : "BINARY.SIZE[");
 	if (!e)
 		e = write_spec(out, s);
 	if (!e)

@@ -5,6 +5,7 @@
  *
  * Macros are expanded, plain items become bits, and each body section becomes a
  * struct, RFC822.* included: they are spelled differently but mean the same.
+ * BINARY (RFC 3516) sections are those whose transfer encoding is to be undone.
  */
 #include "common/base/buf.h"
 #include "common/imap/lex.h"
@@ -17,7 +18,12 @@ enum imap_fetch_item {
 	IMAP_FETCH_ENVELOPE = 16,
 	IMAP_FETCH_BODY = 32,		/* the structure without extensions */
 	IMAP_FETCH_BODYSTRUCTURE = 64,
-	IMAP_FETCH_MODSEQ = 128
+	IMAP_FETCH_MODSEQ = 128,
+	IMAP_FETCH_EMAILID = 256,	/* RFC 8474 */
+	IMAP_FETCH_THREADID = 512,
+	IMAP_FETCH_SAVEDATE = 1024,	/* RFC 8514 */
+	IMAP_FETCH_PREVIEW = 2048,	/* RFC 8970 */
+	IMAP_FETCH_LAZY = 4096		/* PREVIEW: only if it is at hand */
 };
 
 enum imap_section_text {
@@ -33,7 +39,9 @@ enum imap_section_name {
 	IMAP_NAME_BODY,			/* BODY[...] */
 	IMAP_NAME_RFC822,
 	IMAP_NAME_RFC822_HEADER,
-	IMAP_NAME_RFC822_TEXT
+	IMAP_NAME_RFC822_TEXT,
+	IMAP_NAME_BINARY,
+	IMAP_NAME_BINARY_SIZE		/* only how long it is */
 };
 
 #define IMAP_MAX_SECTIONS 64		/* in one FETCH */
@@ -52,6 +60,15 @@ struct imap_section {
 	enum imap_section_name name;
 };
 
+/* Results from .. to, counted from 1, or with from_end from the last one back; to >=
+ * from.  from 0: all. */
+struct imap_partial {
+	uint32_t from, to;
+	bool from_end;
+};
+/* "3:7" or "-1:-100" (RFC 9394 3.1). */
+bool imap_lex_partial(struct imap_lex *l, struct imap_partial *out) A_MUST_USE;
+
 struct imap_fetch {
 	unsigned items;			/* enum imap_fetch_item */
 	struct imap_section *sections;
@@ -59,6 +76,7 @@ struct imap_fetch {
 	bool has_changed_since;
 	uint64_t changed_since;		/* asks for MODSEQ as well */
 	bool vanished;			/* RFC 7162 3.2.6 */
+	struct imap_partial partial;	/* RFC 9394 */
 };
 
 /* What stands behind the set, to the end of the command. */

@@ -11,6 +11,9 @@ static const struct {
 	{ "UNSEEN", IMAP_STATUS_UNSEEN },
 	{ "HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ },
 	{ "SIZE", IMAP_STATUS_SIZE },
+	{ "DELETED", IMAP_STATUS_DELETED },
+	{ "APPENDLIMIT", IMAP_STATUS_APPENDLIMIT },
+	{ "MAILBOXID", IMAP_STATUS_MAILBOXID },
 };
 
 static bool item(struct imap_lex *l, unsigned *items)

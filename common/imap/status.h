@@ -1,6 +1,6 @@
 #ifndef IMAP_STATUS_H
 #define IMAP_STATUS_H
-/* status - the items of STATUS (RFC 3501 6.3.10, RFC 7162, RFC 8438) */
+/* status - the items of STATUS (RFC 3501 6.3.10, RFC 7162, 7889, 8438, 8474, 9051) */
 #include "common/imap/lex.h"
 
 enum imap_status_item {
@@ -10,7 +10,10 @@ enum imap_status_item {
 	IMAP_STATUS_UIDVALIDITY = 8,
 	IMAP_STATUS_UNSEEN = 16,
 	IMAP_STATUS_HIGHESTMODSEQ = 32,
-	IMAP_STATUS_SIZE = 64
+	IMAP_STATUS_SIZE = 64,
+	IMAP_STATUS_DELETED = 128,
+	IMAP_STATUS_APPENDLIMIT = 256,
+	IMAP_STATUS_MAILBOXID = 512
 };
 
 /* "(MESSAGES UNSEEN)" as a bit set. */

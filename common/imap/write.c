@@ -14,13 +14,23 @@ enum err imap_write_literal_head(struct buf *out, uint64_t n)
 	return e ? e : buf_adds(out, "}\r\n");
 }
 
-static bool quotable(struct span s)
+enum err imap_write_literal8_head(struct buf *out, uint64_t n)
+{
+	enum err e = buf_addc(out, '~');
+
+	return e ? e : imap_write_literal_head(out, n);
+}
+
+static bool quotable(struct span s, bool utf8)
 {
 	if (s.n > MAX_QUOTED)
 		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] >= 0x7f)
+	for (size_t i = 0; i < s.n; i++) {
+		const unsigned char c = (unsigned char)s.p[i];
+
+		if (c < 0x20 || c == 0x7f || (c > 0x7f && !utf8))
 			return false;
+	}
 	return true;
 }
 
@@ -60,7 +70,7 @@ static enum err literal(struct buf *out, struct span s)
 
 enum err imap_write_string(struct buf *out, struct span s)
 {
-	return quotable(s) ? quoted(out, s) : literal(out, s);
+	return quotable(s, false) ? quoted(out, s) : literal(out, s);
 }
 
 enum err imap_write_nstring(struct buf *out, struct span s)
@@ -75,6 +85,17 @@ enum err imap_write_astring(struct buf *out, struct span s)
 	for (size_t i = 0; i < s.n && atom; i++)
 		atom = imap_is_atom_char((unsigned char)s.p[i]);
 	return atom ? buf_add(out, s.p, s.n) : imap_write_string(out, s);
+}
+
+enum err imap_write_utf8(struct buf *out, struct span s)
+{
+	bool ascii = true;
+
+	for (size_t i = 0; i < s.n && ascii; i++)
+		ascii = (unsigned char)s.p[i] < 0x80;
+	if (ascii)
+		return imap_write_astring(out, s);
+	return quotable(s, true) ? quoted(out, s) : literal(out, s);
 }
 
 enum err imap_write_mailbox(struct buf *out, const char *utf8)

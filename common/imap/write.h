@@ -17,6 +17,10 @@ enum err imap_write_string(struct buf *out, struct span s) A_MUST_USE;
 enum err imap_write_nstring(struct buf *out, struct span s) A_MUST_USE;	/* p NULL: NIL */
 enum err imap_write_astring(struct buf *out, struct span s) A_MUST_USE;	/* atom if possible */
 enum err imap_write_mailbox(struct buf *out, const char *utf8) A_MUST_USE; /* in modified UTF-7 */
+/* A name to who takes UTF-8 in quoted strings (RFC 6855 3, RFC 9051 4.3). */
+enum err imap_write_utf8(struct buf *out, struct span s) A_MUST_USE;
 /* Just the head, "{12}\r\n"; n bytes follow. */
 enum err imap_write_literal_head(struct buf *out, uint64_t n) A_MUST_USE;
+/* "~{12}": the bytes may hold NUL (RFC 3516). */
+enum err imap_write_literal8_head(struct buf *out, uint64_t n) A_MUST_USE;
 #endif

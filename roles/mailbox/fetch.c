@@ -10,7 +10,7 @@ enum { LOOK_EVERY = 16 };	/* rows */
 
 #define PLACED "p.uid, p.flags, p.imap_deleted, p.kw, p.modseq, p.sort_date"
 #define ITEM   "i.rid, p.mid, i.size, i.thread_id, i.subject, i.from_name, i.from_addr, i.to_text," \
-	       " i.preview, i.date_sent, i.props"
+	       " i.preview, i.date_sent, i.props, p.saved"
 #define WITHIN " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid BETWEEN ?3 AND ?4 AND p.modseq > ?5" \
 	       " ORDER BY p.uid"
 
@@ -73,6 +73,9 @@ static void read_item(struct db_row *r, struct store_row *row)
 	row->to = col_text(r, 13);
 	row->preview = col_text(r, 14);
 	row->sent_ms = db_int(r, 15);
+	row->has_preview = !db_is_null(r, 14);
+	/* Of before the column was there. */
+	row->saved_ms = db_is_null(r, 17) ? row->internal_ms : db_int(r, 17);
 	row->message_id = bag.message_id;
 }
 
@@ -89,7 +92,7 @@ static void read_row(struct db_row *r, const struct db_sql *q, const struct kwna
 	if (q != &q_placed)
 		read_item(r, row);
 	if (q == &q_with_map || q == &q_with_content)
-		row->map.p = db_blob(r, 17, &row->map.n);
+		row->map.p = db_blob(r, 18, &row->map.n);
 	kw.p = db_blob(r, 3, &kw.n);
 	if (kw.p && kw.n)
 		row->n_keywords = kwset_names(a, names, kw, &row->keywords);
@@ -103,7 +106,7 @@ static const struct db_sql *choose(unsigned columns)
 		return &q_with_content;
 	if (columns & COL_MAP)
 		return &q_with_map;
-	if (columns & (COL_SIZE | COL_SUMMARY | COL_IDS))
+	if (columns & (COL_SIZE | COL_SUMMARY | COL_IDS | COL_SAVED | COL_PREVIEW))
 		return &q_with_item;
 	return &q_placed;
 }
@@ -127,7 +130,7 @@ static void read_content(struct db_row *r, struct fetch_op *op, struct store_row
 {
 	size_t raw = row->size < CONTENT_CHUNK ? (size_t)row->size : CONTENT_CHUNK;
 	size_t want = content_wanted(row, op->columns), n;
-	const void *p = db_blob(r, 18, &n);
+	const void *p = db_blob(r, 19, &n);
 
 	row->columns &= ~(unsigned)(COL_CONTENT | COL_HEADER);
 	buf_clear(&op->raw);
@@ -178,7 +181,7 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 
 		arena_reset(a);
 		read_row(r, q, names, a, &row);
-		row.columns = op->columns;
+		row.columns = op->columns & (row.has_preview ? ~0u : ~(unsigned)COL_PREVIEW);
 		if (has_content(q))
 			read_content(r, op, &row);
 		e = row_write(&op->rows, &row);

@@ -21,7 +21,8 @@ DB_SQL(q_add_item_alone,
        " ?17, ?17, ?17, ?18)");
 DB_SQL(q_add_placement,
        "INSERT INTO placement(mbx, fid, uid, mid, iid, modseq, cn, cn_added, imap_deleted, flags,"
-       " kw, sort_date) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)");
+       " kw, sort_date, saved)"
+       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
 
 /* ---- the bag --------------------------------------------------------------------- */
 
@@ -101,9 +102,10 @@ void folder_count(struct tx *tx, struct mbx_row *m, struct folder_row *f, int by
 
 enum err placement_add(struct tx *tx, const struct placement *p, struct errbuf *eb)
 {
-	return db_run(tx->db, &q_add_placement, eb, "iiiiiiiiibi", p->mbx, p->fid, p->uid, p->mid,
+	return db_run(tx->db, &q_add_placement, eb, "iiiiiiiiibii", p->mbx, p->fid, p->uid, p->mid,
 		      p->iid, p->modseq, p->cn_added, (int64_t)!!(p->flags & FLAG_DELETED),
-		      (int64_t)(p->flags & ITEM_FLAGS), p->kw.p, p->kw.n, p->sort_date);
+		      (int64_t)(p->flags & ITEM_FLAGS), p->kw.p, p->kw.n, p->sort_date,
+		      tx->now_ms);
 }
 
 /* NULL rather than an empty string: a missing field costs nothing. */

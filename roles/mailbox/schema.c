@@ -197,7 +197,10 @@ static const char staging[] =
 	"KEY(mbx,principal,batch)) STRICT, WITHOUT ROWID;\n"
 	"CREATE INDEX placed_age ON placed(made_at);\n";
 
-static const char *const steps[] = { first, staging };
+/* When a message came into the folder it is in (RFC 8514). */
+static const char saved[] = "ALTER TABLE placement ADD COLUMN saved INTEGER;\n";
+
+static const char *const steps[] = { first, staging, saved };
 
 const struct db_schema store_schema = { steps, N_ELEMS(steps), 0x42535431 };
 

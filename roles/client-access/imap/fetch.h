@@ -3,6 +3,7 @@
 #define CAS_IMAP_FETCH_H
 
 #include "common/imap/fetch.h"
+#include "common/mime/codec.h"
 #include "common/mime/map.h"
 #include "roles/client-access/imap/ahead.h"
 #include "roles/client-access/imap/imap.h"
@@ -25,7 +26,21 @@ enum fetch_sink {
 	SINK_LITERAL,		/* to the client */
 	SINK_HEADER,		/* into part, for HEADER.FIELDS */
 	SINK_MAP,		/* the store had no map (it was too large for a row) */
+	SINK_COUNT,		/* BINARY: how long is it decoded? */
+	SINK_DECODE,		/* BINARY: decoded, to the client */
 	SINK_SEEN		/* nowhere: only to set \Seen */
+};
+
+/* A BINARY section: it is read twice, since its length is said first. */
+struct fetch_binary {
+	enum mime_encoding encoding;	/* MIME_BINARY: nothing to undo */
+	struct b64_dec b64;
+	struct qp_dec qp;
+	struct buf out;			/* a piece, decoded */
+	uint64_t start, len;		/* of the part, encoded */
+	uint64_t total;			/* bytes decoded so far */
+	uint64_t skip, left;		/* of what is decoded, not said; still to be said */
+	bool has_nul;
 };
 
 struct fetch_run {
@@ -67,6 +82,10 @@ struct fetch_run {
 	bool literal_open;
 	enum err content_err;
 	struct buf part;
+	struct fetch_binary binary;
+	bool unknown_cte;		/* a section could not be decoded */
+	bool has_preview;
+	struct buf preview;		/* made here */
 };
 
 /* In a row's columns: we have set its \Seen. */
@@ -89,6 +108,16 @@ enum next fetch_need_map(struct imap_session *s);	/* read the message to make on
 /* Where a section lies; NOTFOUND.  view is needed unless the section is all. */
 enum err fetch_range(const struct imap_section *sec, const struct mime_view *view,
 		     uint64_t size, uint64_t *start, uint64_t *len);
+
+void fetch_section_name(struct imap_session *s, const struct imap_section *sec);
+/* Bytes [start, start + len) of the message to sink. */
+void fetch_read(struct fetch_run *r, enum fetch_sink sink, uint64_t start, uint64_t len);
+void fetch_read_nothing(struct imap_session *s);	/* a section of no bytes was said */
+
+/* verb_fetch_binary.c */
+enum next fetch_binary(struct imap_session *s, const struct imap_section *sec);
+void fetch_binary_take(struct imap_session *s, struct span got);
+enum next fetch_binary_end(struct imap_session *s);	/* all was read */
 
 /* Say r->head, once nothing can go wrong before the first literal. */
 void fetch_say_head(struct imap_session *s);

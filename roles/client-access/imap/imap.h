@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/imap/command.h"
+#include "common/imap/fetch.h"
 #include "common/imap/flags.h"
 #include "common/imap/seqset.h"
 #include "roles/client-access/cas.h"
@@ -38,6 +39,7 @@ typedef enum next folder_then_fn(struct imap_session *s, enum err e,
 
 /* The folder a session has selected, as the client knows it. */
 struct imap_view {
+	struct guid mailbox;
 	uint64_t fid, epoch;
 	uint32_t uidvalidity, uidnext;
 	uint32_t recent_above;		/* UIDs above are \Recent; up to recent_last */
@@ -183,6 +185,7 @@ enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t 
 	A_MUST_USE;
 void out_flags(struct imap_session *s, uint32_t uid, unsigned store_flags,
 	       const struct span *keywords, size_t n);	/* "FLAGS (\Seen)" */
+void out_mailbox(struct imap_session *s, const char *path);	/* as the session spells it */
 void out_range(struct imap_session *s, struct uid_range r);	/* "3" or "3:7" */
 /* "* 3 FETCH (", with MODE_UIDONLY "* 304 UIDFETCH (". */
 enum err imap_put_fetch(const struct imap_session *s, struct buf *out, uint32_t seq,
@@ -201,6 +204,9 @@ const char *const *keywords_to_store(struct arena *a, const struct imap_flags *f
  * the arena.  False: a number is beyond the folder; the command is BAD. */
 bool view_ranges(struct imap_session *s, struct imap_seqset *set, bool uid,
 		 struct uid_ranges *out);
+/* The part of the messages in these ranges that is asked for (RFC 9394). */
+struct uid_ranges view_partial(struct imap_session *s, struct uid_ranges in,
+			       const struct imap_partial *p);
 /* Ranges to work off piece by piece; the list is the command's own. */
 struct view_todo {
 	struct uid_range *r;
@@ -211,6 +217,8 @@ void view_todo(struct imap_session *s, struct view_todo *t, struct uid_ranges ui
  * view; the number of ranges in out, 0 when nothing is left. */
 size_t view_cut(struct imap_session *s, struct view_todo *t, struct uid_range *out,
 		size_t max, uint32_t most);
+/* "* STATUS path (...)"; items: enum imap_status_item. */
+void status_put(struct imap_session *s, const struct store_folder *f, unsigned items);
 /* Look a folder up by path, then then(). */
 enum next folder_find(struct imap_session *s, const char *path, folder_then_fn *then);
 

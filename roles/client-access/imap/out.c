@@ -144,6 +144,15 @@ void out_flags(struct imap_session *s, uint32_t uid, unsigned store_flags,
 	out_done(s, imap_put_flags(s, &s->out, uid, store_flags, keywords, n));
 }
 
+/* RFC 6855 3, RFC 9051 5.1: UTF-8 to who asked for it, else modified UTF-7. */
+void out_mailbox(struct imap_session *s, const char *path)
+{
+	if (s->modes & MODE_UTF8)
+		out_done(s, imap_write_utf8(&s->out, span_of(path)));
+	else
+		out_done(s, imap_write_mailbox(&s->out, path));
+}
+
 void out_range(struct imap_session *s, struct uid_range r)
 {
 	if (r.first == r.last)

@@ -52,7 +52,7 @@ static void copy_row(struct arena *a, struct store_row *to, const struct store_r
 	keep(a, &to->to);
 	keep(a, &to->message_id);
 	keep(a, &to->content);
-	to->preview = (struct span){ NULL, 0 };		/* no use for it here */
+	keep(a, &to->preview);
 	if (row->n_keywords == 0)
 		return;
 	words = arena_dup(a, row->keywords, row->n_keywords * sizeof(*words));

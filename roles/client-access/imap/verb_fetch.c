@@ -9,7 +9,9 @@
  */
 #include "roles/client-access/imap/fetch.h"
 
+#include "common/api/objectid.h"
 #include "common/imap/date.h"
+#include "common/imap/write.h"
 
 #define ROWS_AT_ONCE 5000
 #define FEW_ROWS     500	/* CHANGEDSINCE: not worth looking at the feed of changes */
@@ -31,6 +33,8 @@ static void drop(struct imap_session *s)
 	buf_fini(&r->head);
 	buf_fini(&r->slice);
 	buf_fini(&r->part);
+	buf_fini(&r->binary.out);
+	buf_fini(&r->preview);
 }
 
 /* ---- one row --------------------------------------------------------------------- */
@@ -69,6 +73,38 @@ static bool puts_uid(const struct imap_session *s, const struct fetch_run *r)
 			  (s->condstore || (s->modes & MODE_REV2)));
 }
 
+static void put_id(struct imap_session *s, struct fetch_run *r, const char *name,
+		   enum objectid_kind kind, uint64_t n)
+{
+	char id[OBJECTID_TEXT];
+
+	fetch_item(s);
+	fetch_put(s, buf_addf(&r->head, "%s (%s)", name,
+			      objectid_text(kind, &s->view.mailbox, n, id)));
+}
+
+static void put_ids(struct imap_session *s, struct fetch_run *r)
+{
+	if (r->f.items & IMAP_FETCH_EMAILID)
+		put_id(s, r, "EMAILID", OBJECTID_MESSAGE, r->row->iid);
+	if (r->f.items & IMAP_FETCH_THREADID)
+		put_id(s, r, "THREADID", OBJECTID_THREAD, r->row->thread);
+}
+
+static void put_preview(struct imap_session *s, struct fetch_run *r)
+{
+	const struct span made = { r->preview.data, r->preview.len };
+
+	fetch_item(s);
+	fetch_put(s, buf_adds(&r->head, "PREVIEW "));
+	if (r->row->columns & COL_PREVIEW)
+		fetch_put(s, imap_write_string(&r->head, r->row->preview));
+	else if (r->has_preview)
+		fetch_put(s, imap_write_string(&r->head, made));
+	else
+		fetch_put(s, buf_adds(&r->head, "NIL"));
+}
+
 /* Items that do not change while the row is in hand. */
 static void put_items(struct imap_session *s, struct fetch_run *r)
 {
@@ -91,6 +127,14 @@ static void put_items(struct imap_session *s, struct fetch_run *r)
 		fetch_put(s, buf_addf(&r->head, "RFC822.SIZE %llu",
 				      (unsigned long long)row->size));
 	}
+	put_ids(s, r);
+	if (items & IMAP_FETCH_SAVEDATE) {
+		fetch_item(s);
+		fetch_put(s, buf_adds(&r->head, "SAVEDATE "));
+		fetch_put(s, imap_write_date_time(&r->head, row->saved_ms / 1000));
+	}
+	if (items & IMAP_FETCH_PREVIEW)
+		put_preview(s, r);
 	if (items & IMAP_FETCH_ENVELOPE)
 		put_span(s, r, "ENVELOPE ", r->map.envelope);
 	if (items & IMAP_FETCH_BODY)
@@ -163,6 +207,8 @@ static enum next row_next(struct imap_session *s)
 	case ROW_FEED_WAIT:
 		return NEXT_WAIT;
 	case ROW_FEED_END:
+		if (r->unknown_cte)
+			return imap_finish(s, "NO [UNKNOWN-CTE] Of an encoding not known here.");
 		return imap_finish(s, "%s", r->reply);
 	case ROW_FEED_FAILED:
 		return imap_fail(s, r->feed.err);
@@ -250,6 +296,14 @@ static unsigned columns(const struct fetch_run *r)
 		c |= COL_FLAGS | COL_KEYWORDS | COL_MODSEQ;
 	if (f->items & IMAP_FETCH_INTERNALDATE)
 		c |= COL_DATE;
+	if (f->items & (IMAP_FETCH_EMAILID | IMAP_FETCH_THREADID))
+		c |= COL_IDS;
+	if (f->items & IMAP_FETCH_SAVEDATE)
+		c |= COL_SAVED;
+	if (f->items & IMAP_FETCH_PREVIEW)
+		c |= COL_PREVIEW;
+	if ((f->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_LAZY)) == IMAP_FETCH_PREVIEW)
+		c |= COL_SIZE | COL_MAP;	/* it may have to be made */
 	if ((f->items & IMAP_FETCH_SIZE) || f->n_sections > 0)
 		c |= COL_SIZE;
 	if (f->items & (IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE))
@@ -312,6 +366,8 @@ static enum next start(struct imap_session *s, struct fetch_run *r)
 	buf_init(&r->head, 3 * MIME_MAP_MAX + (1 << 20));
 	buf_init(&r->slice, FETCH_SLICE);
 	buf_init(&r->part, FETCH_PART);
+	buf_init(&r->binary.out, FETCH_SLICE + 4096);
+	buf_init(&r->preview, 4096);
 	row_queue_init(&r->feed.rows);
 	ahead_init(&r->ahead, s);
 	s->run = r;
@@ -365,6 +421,8 @@ static struct uid_ranges whole_set(struct imap_session *s, const struct imap_seq
 /* RFC 7162 3.2.6 */
 static const char *refused(const struct imap_session *s, const struct imap_fetch *f, bool uid)
 {
+	if (f->partial.from && !uid)
+		return "BAD PARTIAL goes with UID FETCH only.";
 	if (!f->vanished)
 		return NULL;
 	return !uid		       ? "BAD VANISHED goes with UID FETCH only." :
@@ -390,6 +448,8 @@ enum next imap_verb_fetch(struct imap_session *s)
 		r->known = whole_set(s, &set);
 	if (!view_ranges(s, &set, r->uid, &r->uids))
 		return imap_finish(s, "BAD No such message.");
+	if (r->f.partial.from)
+		r->uids = view_partial(s, r->uids, &r->f.partial);
 	if (r->f.items & IMAP_FETCH_MODSEQ)
 		s->condstore = true;
 	r->known_from = 1;

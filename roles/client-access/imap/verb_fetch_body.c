@@ -64,12 +64,12 @@ enum err fetch_range(const struct imap_section *sec, const struct mime_view *vie
 	*len = range.len;
 	if (is_fields(sec) && *len > FETCH_PART)
 		*len = FETCH_PART;
-	else if (!is_fields(sec))
+	else if (!is_fields(sec) && sec->name < IMAP_NAME_BINARY)
 		cut_partial(sec, start, len);
 	return e;
 }
 
-static void begin_read(struct fetch_run *r, enum fetch_sink sink, uint64_t start, uint64_t len)
+void fetch_read(struct fetch_run *r, enum fetch_sink sink, uint64_t start, uint64_t len)
 {
 	r->sink = sink;
 	r->pos = start;
@@ -87,13 +87,13 @@ enum next fetch_need_map(struct imap_session *s)
 	struct fetch_run *r = s->run;
 
 	/* The size may not be among the columns: read until it ends. */
-	begin_read(r, SINK_MAP, 0, r->columns & COL_SIZE ? r->row->size : UINT64_MAX);
+	fetch_read(r, SINK_MAP, 0, r->columns & COL_SIZE ? r->row->size : UINT64_MAX);
 	mime_map_free(&r->mapper);
 	r->mapper = mime_map_new();
 	return NEXT_MORE;
 }
 
-static void section_name(struct imap_session *s, const struct imap_section *sec)
+void fetch_section_name(struct imap_session *s, const struct imap_section *sec)
 {
 	struct fetch_run *r = s->run;
 
@@ -107,15 +107,18 @@ enum next fetch_section(struct imap_session *s)
 	struct fetch_run *r = s->run;
 	const struct imap_section *sec = &r->f.sections[r->section];
 	uint64_t start, len;
-	enum err e = fetch_range(sec, &r->map, r->row->size, &start, &len);
+	enum err e;
 
-	section_name(s, sec);
+	if (sec->name >= IMAP_NAME_BINARY)
+		return fetch_binary(s, sec);
+	e = fetch_range(sec, &r->map, r->row->size, &start, &len);
+	fetch_section_name(s, sec);
 	if (e) {			/* this message has no such part */
 		fetch_put(s, buf_adds(&r->head, "NIL"));
 		r->section++;
 		return NEXT_MORE;
 	}
-	begin_read(r, is_fields(sec) ? SINK_HEADER : SINK_LITERAL, start, len);
+	fetch_read(r, is_fields(sec) ? SINK_HEADER : SINK_LITERAL, start, len);
 	return NEXT_MORE;
 }
 
@@ -267,10 +270,16 @@ static enum next take(struct imap_session *s, struct span got)
 	case SINK_MAP:
 		mime_map_feed(r->mapper, got.p, got.n);
 		break;
+	case SINK_COUNT:
+	case SINK_DECODE:
+		fetch_binary_take(s, got);
+		break;
 	case SINK_SEEN:
 		break;
 	}
 	r->pos += got.n;
+	if (r->sink == SINK_DECODE && r->binary.left == 0)
+		r->end = r->pos;
 	return NEXT_MORE;
 }
 
@@ -328,6 +337,19 @@ static enum next map_done(struct imap_session *s)
 	return NEXT_MORE;
 }
 
+/* Not a byte was asked for, so nobody marked it seen yet. */
+void fetch_read_nothing(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	if (marks_now(r) && r->row->size > 0) {
+		fetch_read(r, SINK_SEEN, 0, 1);
+		return;
+	}
+	r->section++;
+	r->phase = FETCH_SECTION;
+}
+
 static enum next all_read(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
@@ -340,12 +362,12 @@ static enum next all_read(struct imap_session *s)
 	case SINK_LITERAL:
 		if (r->literal_open)
 			break;
-		fetch_put(s, buf_adds(&r->head, "\"\""));	/* not a byte, so nobody */
-		if (marks_now(r)) {				/* marked it seen yet */
-			begin_read(r, SINK_SEEN, 0, 1);
-			return NEXT_MORE;
-		}
-		break;
+		fetch_put(s, buf_adds(&r->head, "\"\""));
+		fetch_read_nothing(s);
+		return NEXT_MORE;
+	case SINK_COUNT:
+	case SINK_DECODE:
+		return fetch_binary_end(s);
 	case SINK_SEEN:
 		break;
 	}

@@ -1,6 +1,7 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE. */
 #include "roles/client-access/imap/imap.h"
 
+#include "common/api/objectid.h"
 #include <string.h>
 
 static bool one_mailbox(struct imap_session *s, char **name)
@@ -37,9 +38,14 @@ static void created(void *ctx, enum err e, const struct store_folders *f)
 {
 	struct imap_session *s = ctx;
 
-	(void)f;
+	char id[OBJECTID_TEXT];
+
 	imap_call_done(s);
-	imap_fail(s, e);
+	if (e)
+		imap_fail(s, e);
+	else
+		imap_finish(s, "OK [MAILBOXID (%s)] Done.",
+			    objectid_text(OBJECTID_FOLDER, &s->at.mailbox, f->f[0].fid, id));
 	imap_pump(s);
 }
 

@@ -1,8 +1,7 @@
-/* LIST with its extensions, LSUB, STATUS. */
+/* LIST with its extensions, LSUB. */
 #include "roles/client-access/imap/imap.h"
 
 #include "common/imap/list.h"
-#include "common/imap/status.h"
 #include "common/imap/write.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,68 +11,6 @@ struct list_run {
 	struct imap_pattern *patterns[IMAP_MAX_PATTERNS];
 	bool lsub;
 };
-
-/* ---- STATUS ---------------------------------------------------------------------- */
-
-static void put_status(struct imap_session *s, const struct store_folder *f, unsigned items)
-{
-	const struct {
-		const char *name;
-		unsigned bit;
-		uint64_t value;
-	} all[] = {
-		{ "MESSAGES", IMAP_STATUS_MESSAGES, f->total },
-		{ "RECENT", IMAP_STATUS_RECENT,
-		  f->uidnext > f->recent_uid + 1 ? f->uidnext - f->recent_uid - 1 : 0 },
-		{ "UIDNEXT", IMAP_STATUS_UIDNEXT, f->uidnext },
-		{ "UIDVALIDITY", IMAP_STATUS_UIDVALIDITY, f->uidvalidity },
-		{ "UNSEEN", IMAP_STATUS_UNSEEN, f->unread },
-		{ "HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ, f->highestmodseq },
-		{ "SIZE", IMAP_STATUS_SIZE, f->size },
-	};
-	const char *sep = "";
-
-	out_str(s, "* STATUS ");
-	out_done(s, imap_write_mailbox(&s->out, f->path));
-	out_str(s, " (");
-	for (size_t i = 0; i < N_ELEMS(all); i++) {
-		uint64_t v = all[i].value;
-
-		if ((items & all[i].bit) == 0)
-			continue;
-		/* Between the last claim and the end there may be gaps. */
-		if (all[i].bit == IMAP_STATUS_RECENT && v > f->total)
-			v = f->total;
-		out_fmt(s, "%s%s %llu", sep, all[i].name, (unsigned long long)v);
-		sep = " ";
-	}
-	out_str(s, ")\r\n");
-	if (items & IMAP_STATUS_HIGHESTMODSEQ)
-		s->condstore = true;		/* RFC 7162 3.1: an enabling command */
-}
-
-static enum next status_found(struct imap_session *s, enum err e, const struct store_folder *f)
-{
-	unsigned *items = s->run;
-
-	if (e)
-		return imap_fail(s, e);
-	put_status(s, f, *items);
-	return imap_finish(s, "OK Done.");
-}
-
-enum next imap_verb_status(struct imap_session *s)
-{
-	struct imap_lex *l = &s->reader.cmd.args;
-	unsigned *items = arena_alloc(&s->reader.arena, sizeof(*items));
-	char *name;
-
-	if (!imap_lex_sp(l) || !imap_lex_mailbox(l, &name) || !imap_lex_sp(l) ||
-	    !imap_lex_status(l, items) || !imap_lex_end(l))
-		return imap_bad(s);
-	s->run = items;
-	return folder_find(s, name, status_found);
-}
 
 /* ---- LIST ------------------------------------------------------------------------- */
 
@@ -129,7 +66,7 @@ static bool subscribed_below(const struct store_folders *all, const char *parent
 static void put_name(struct imap_session *s, const char *path)
 {
 	out_str(s, ") \"/\" ");
-	out_done(s, imap_write_mailbox(&s->out, path));
+	out_mailbox(s, path);
 }
 
 static void put_attr(struct imap_session *s, bool *any, const char *attr)
@@ -154,7 +91,7 @@ static void put_folder(struct imap_session *s, const struct list_run *r,
 	put_name(s, f->path);
 	out_str(s, child_info ? " (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n" : "\r\n");
 	if (a->returns & IMAP_LIST_STATUS)
-		put_status(s, f, a->status);
+		status_put(s, f, a->status);
 }
 
 /* A folder that exists: does it belong to the answer? */

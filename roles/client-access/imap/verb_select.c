@@ -1,6 +1,7 @@
 /* SELECT, EXAMINE, UNSELECT. */
 #include "roles/client-access/imap/fetch.h"
 
+#include "common/api/objectid.h"
 #include "common/imap/select.h"
 #include <stdlib.h>
 
@@ -40,6 +41,7 @@ static void put_flags(struct imap_session *s)
 static void put_selected(struct imap_session *s, const struct store_selected *sel)
 {
 	struct imap_view *v = &s->view;
+	char id[OBJECTID_TEXT];
 	uint32_t unseen;
 
 	put_flags(s);
@@ -56,6 +58,13 @@ static void put_selected(struct imap_session *s, const struct store_selected *se
 	out_fmt(s, "* OK [UIDNEXT %u] Predicted next UID.\r\n", v->uidnext);
 	out_fmt(s, "* OK [HIGHESTMODSEQ %llu] Highest.\r\n",
 		(unsigned long long)v->highestmodseq);
+	out_fmt(s, "* OK [MAILBOXID (%s)] Its own.\r\n",
+		objectid_text(OBJECTID_FOLDER, &v->mailbox, v->fid, id));
+	if (s->modes & MODE_REV2) {		/* RFC 9051 6.3.2 */
+		out_str(s, "* LIST () \"/\" ");
+		out_mailbox(s, v->path);
+		out_str(s, "\r\n");
+	}
 }
 
 /* ---- QRESYNC (RFC 7162 3.2.5) -------------------------------------------------------- */

@@ -104,6 +104,8 @@ void imap_put_capabilities(struct imap_session *s)
 	for (size_t i = 0; i < N_ELEMS(capabilities); i++)
 		if (capabilities[i].states & s->state)
 			out_fmt(s, " %s", capabilities[i].name);
+	if (s->state != IN_NOAUTH)
+		out_fmt(s, " APPENDLIMIT=%llu", (unsigned long long)s->cas->conf.max_message);
 	if (s->state == IN_NOAUTH)
 		put_login_capabilities(s);
 	for (size_t i = 0; i < N_ELEMS(verbs); i++)

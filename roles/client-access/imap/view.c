@@ -34,7 +34,7 @@ void view_open(struct imap_session *s, const struct store_folder *f,
 
 	CHECK(s->state == IN_AUTH);
 	*v = (struct imap_view){
-		.fid = f->fid, .epoch = sel->epoch,
+		.mailbox = s->at.mailbox, .fid = f->fid, .epoch = sel->epoch,
 		.uidvalidity = sel->uidvalidity, .uidnext = sel->uidnext,
 		.recent_above = sel->recent_uid,
 		.recent_last = sel->uidnext ? sel->uidnext - 1 : 0,
@@ -97,6 +97,35 @@ bool view_ranges(struct imap_session *s, struct imap_seqset *set, bool uid,
 	}
 	*out = (struct uid_ranges){ r, n };
 	return true;
+}
+
+struct uid_ranges view_partial(struct imap_session *s, struct uid_ranges in,
+			       const struct imap_partial *p)
+{
+	struct uid_map *m = s->view.map;
+	struct uid_range *out = arena_alloc(&s->reader.arena, in.n * sizeof(*out) + 1);
+	uint64_t total = 0, from = p->from, to = p->to, at = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.n; i++)
+		total += uid_map_count(m, in.r[i].first, in.r[i].last);
+	if (p->from_end) {
+		from = p->to < total ? total - p->to + 1 : 1;
+		to = p->from <= total ? total - p->from + 1 : 0;
+	}
+	/* at messages stand in the ranges before. */
+	for (size_t i = 0; i < in.n && at < to; i++) {
+		const uint32_t count = uid_map_count(m, in.r[i].first, in.r[i].last);
+		const uint32_t seq = count ? uid_map_seq(m, uid_map_next(m, in.r[i].first)) : 0;
+		const uint64_t low = from > at ? from - at : 1;
+		const uint64_t high = to - at < count ? to - at : count;
+
+		at += count;
+		if (low <= high)
+			out[n++] = (struct uid_range){ uid_map_uid(m, seq + (uint32_t)low - 1),
+						       uid_map_uid(m, seq + (uint32_t)high - 1) };
+	}
+	return (struct uid_ranges){ out, n };
 }
 
 void view_todo(struct imap_session *s, struct view_todo *t, struct uid_ranges uids)

@@ -602,7 +602,9 @@ static void give_row(struct api_call *c, const struct msg *m, unsigned columns)
 	struct store_row row = { .uid = m->uid, .columns = columns, .flags = m->flags,
 				 .modseq = m->modseq, .internal_ms = m->date_ms,
 				 .size = strlen(m->content), .keywords = &word,
-				 .n_keywords = m->keyword != NULL };
+				 .n_keywords = m->keyword != NULL,
+				 .iid = m->uid, .thread = 1, .saved_ms = m->date_ms + 3600000,
+				 .preview = SPAN("First line second") };
 	struct arena a = { 0 };
 	struct buf blob;
 
@@ -611,6 +613,8 @@ static void give_row(struct api_call *c, const struct msg *m, unsigned columns)
 	if ((columns & COL_MAP) && !st.no_maps)
 		row.map = (struct span){ blob.data, blob.len };
 	row.columns &= ~(unsigned)(COL_CONTENT | COL_HEADER);
+	if (m->uid == 2)
+		row.columns &= ~(unsigned)COL_PREVIEW;	/* none was made yet */
 	if ((columns & (COL_CONTENT | COL_HEADER)) && st.content_in_rows) {
 		const char *body = strstr(m->content, "\r\n\r\n");
 

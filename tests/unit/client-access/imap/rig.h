@@ -9,6 +9,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -182,11 +183,12 @@ static inline void select_inbox(struct rig *r)
 #define CAPS "* CAPABILITY ...\r\n"
 #define HELLO  "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 AUTH=PLAIN " \
 	       "AUTH=LOGIN ID] test ready.\r\n"
+#define INBOX_ID "FAQIDAAAAAAAAAAAAAAAAAAAAAABl"
 #define SELECTED "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk)\r\n" \
 	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk \\*)] " \
 	"Flags you may change.\r\n* 4 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 2] First unseen.\r\n" \
 	"* OK [UIDVALIDITY 7] UIDs are valid.\r\n* OK [UIDNEXT 10] Predicted next UID.\r\n" \
-	"* OK [HIGHESTMODSEQ 5] Highest.\r\n"
+	"* OK [HIGHESTMODSEQ 5] Highest.\r\n* OK [MAILBOXID (" INBOX_ID ")] Its own.\r\n"
 
 /* A conversation, in the state named by `first`: 'n' not logged in, 'a' logged in,
  * 's' INBOX selected. */

@@ -38,7 +38,7 @@ static const struct talk cases[] = {
 	  "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk)\r\n"
 	  "* OK [PERMANENTFLAGS ()] Flags you may change.\r\n* 0 EXISTS\r\n* 0 RECENT\r\n"
 	  "* OK [UIDVALIDITY 7] UIDs are valid.\r\n* OK [UIDNEXT 1] Predicted next UID.\r\n"
-	  "* OK [HIGHESTMODSEQ 6] Highest.\r\na OK [READ-ONLY] Selected.\r\n"
+	  "* OK [HIGHESTMODSEQ 6] Highest.\r\n* OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABq)] Its own.\r\na OK [READ-ONLY] Selected.\r\n"
 	  "b NO [READ-ONLY] The mailbox was opened for reading.\r\nc OK Done.\r\n", false },
 	{ "status", 'a', "a STATUS INBOX (MESSAGES UIDNEXT UNSEEN)\r\nb STATUS x (MESSAGES)\r\n",
 	  "* STATUS INBOX (MESSAGES 4 UIDNEXT 10 UNSEEN 2)\r\na OK Done.\r\n"
@@ -60,7 +60,7 @@ static const struct talk cases[] = {
 	  "* STATUS Drafts (MESSAGES 0)\r\na OK Done.\r\n", false },
 	{ "folders", 'a', "a CREATE x/\r\nb CREATE x\r\nc RENAME x y\r\nd SUBSCRIBE y\r\ne DELETE y\r\n"
 	  "f DELETE y\r\ng CREATE INBOX\r\nh DELETE inbox\r\ni LIST (SUBSCRIBED) \"\" y\r\n",
-	  "a OK Done.\r\nb NO [ALREADYEXISTS] There is one of that name already.\r\nc OK Done.\r\n"
+	  "a OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABt)] Done.\r\nb NO [ALREADYEXISTS] There is one of that name already.\r\nc OK Done.\r\n"
 	  "d OK Done.\r\ne OK Done.\r\nf NO [NONEXISTENT] No such mailbox.\r\n"
 	  "g NO [ALREADYEXISTS] There is one of that name already.\r\nh NO [CANNOT] INBOX stays.\r\n"
 	  "* LIST (\\NonExistent \\Subscribed) \"/\" y\r\ni OK Done.\r\n", false },
