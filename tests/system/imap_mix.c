@@ -3,13 +3,15 @@
  *
  *	imap_mix mix     -i HOST:PORT [-t] -p PASSWORD [-c CLIENTS] [-s SECONDS]
  *	imap_mix qresync -i HOST:PORT [-t] -p PASSWORD [-n MESSAGES] [-k CHANGES]
+ *	imap_mix fill    -i HOST:PORT [-t] -p PASSWORD -f FOLDER [-n MESSAGES] [-l SIZE]
+ *	imap_mix folders -i HOST:PORT [-t] -p PASSWORD -f PREFIX [-n FOLDERS]
  *
  * mix: each client is a user u1 to uN that logs in, lists, selects, fetches,
  * stores, copies, moves, appends, expunges, idles and logs out, again and again;
  * the answered commands a second are printed.  qresync: a folder of u1 is filled
  * by copying, CHANGES of it are changed, half of them by expunging, and a client
- * that knew the folder before selects it; printed is the best time of five.  One
- * line of key=value comes out; status 1 when a command failed.
+ * that knew the folder before selects it; printed is the best time of five.  fill
+ * makes a folder of u1 and fills it by copying, folders makes many.  One line of key=value comes out; status 1 when a command failed.
  */
 #include "common/base/check.h"
 #include "common/base/clock.h"
@@ -23,10 +25,12 @@
 #include <unistd.h>
 
 #define PRELOAD 100u		/* messages a mailbox holds when the mix begins */
+#define LETTER 4096u		/* bytes of a letter in the mix */
 
 struct mix {
 	char *host, *port, *password;
-	unsigned clients, seconds, messages, changes;
+	const char *folder;
+	unsigned clients, seconds, messages, changes, size;
 	bool tls;
 	pthread_barrier_t ready;
 	int64_t until_ms;
@@ -41,34 +45,32 @@ struct client {
 	unsigned long commands;
 };
 
-static const char *letter(unsigned n)
+/* A letter of that many bytes; the caller frees it. */
+static char *letter(unsigned n, size_t size)
 {
-	static _Thread_local char text[4096];
-	size_t at = (size_t)snprintf(text, sizeof(text),
-				     "From: Someone <someone@outside.test>\r\nTo: u1@example.test\r\n"
-				     "Subject: mixed letter %u\r\nMessage-ID: <mix-%u@outside.test>\r\n"
-				     "Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\n", n, n);
+	char *text = xcalloc(1, size + 512);
+	size_t at = (size_t)sprintf(text,
+				    "From: Someone <someone@outside.test>\r\nTo: u1@example.test\r\n"
+				    "Subject: mixed letter %u\r\nMessage-ID: <mix-%u@outside.test>\r\n"
+				    "Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\n", n, n);
 
-	while (at + 74 < sizeof(text))
-		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       "%072u\r\n", n);
+	for (unsigned line = n; at + 74 < size; line += 7)
+		at += (size_t)sprintf(text + at, "%072u\r\n", line);
 	return text;
 }
 
-static bool append(struct wire *w, const char *folder, unsigned n)
+static bool append(struct wire *w, const char *folder, unsigned n, size_t size)
 {
-	const char *text = letter(n);
+	char *text = letter(n, size);
 	size_t len = strlen(text);
-	const char *line;
+	const char *line = NULL;
+	bool ok = wire_printf(w, "A APPEND %s {%zu}\r\n", folder, len);
 
-	if (!wire_printf(w, "A APPEND %s {%zu}\r\n", folder, len))
-		return false;
-	while ((line = wire_line(w)) != NULL && line[0] != '+')
-		if (strncmp(line, "A ", 2) == 0)
-			return false;
-	if (line == NULL || !wire_send(w, text, len) || !wire_send(w, "\r\n", 2))
-		return false;
-	while ((line = wire_line(w)) != NULL)
+	while (ok && (line = wire_line(w)) != NULL && line[0] != '+')
+		ok = strncmp(line, "A ", 2) != 0;
+	ok = ok && line && wire_send(w, text, len) && wire_send(w, "\r\n", 2);
+	free(text);
+	while (ok && (line = wire_line(w)) != NULL)
 		if (strncmp(line, "A ", 2) == 0)
 			return strncmp(line, "A OK", 4) == 0;
 	return false;
@@ -129,7 +131,7 @@ static bool sitting(struct client *c)
 	for (size_t i = 0; ok && i < N_ELEMS(commands); i++)
 		ok = did(c, wire_imap(c->w, "%s", commands[i]));
 	for (unsigned i = 0; ok && i < 3; i++)
-		ok = did(c, append(c->w, "INBOX", i));
+		ok = did(c, append(c->w, "INBOX", i, LETTER));
 	ok = ok && did(c, idle(c->w)) && did(c, wire_imap(c->w, "LOGOUT"));
 	wire_close(&c->w);
 	return ok;
@@ -145,7 +147,7 @@ static bool prepare(struct client *c)
 	c->w = wire_imap_login(m->host, m->port, m->tls, user, m->password);
 	ok = c->w && wire_imap(c->w, "CREATE mix");
 	for (unsigned i = 0; ok && i < PRELOAD; i++)
-		ok = append(c->w, "INBOX", i);
+		ok = append(c->w, "INBOX", i, LETTER);
 	wire_close(&c->w);
 	return ok;
 }
@@ -217,22 +219,47 @@ static struct wire *knower(const struct mix *m)
 	return w;
 }
 
-/* Doubles the folder by copying it into itself until it holds that many. */
-static bool fill(struct wire *w, unsigned messages)
+/* Makes the folder and doubles it by copying it into itself until it holds that many. */
+static bool fill(struct wire *w, const char *folder, unsigned messages, size_t size)
 {
-	unsigned have = 0;
-	bool ok = wire_imap(w, "CREATE big") && wire_imap(w, "SELECT big");
+	unsigned have = 0, by_append = size > 65536 ? 1 : 1000;
+	bool ok = wire_imap(w, "CREATE %s", folder) && wire_imap(w, "SELECT %s", folder);
 
-	for (; ok && have < 1000 && have < messages; have++)
-		ok = append(w, "big", have);
+	for (; ok && have < by_append && have < messages; have++)
+		ok = append(w, folder, have, size);
 	ok = ok && wire_imap(w, "NOOP");
 	while (ok && have < messages) {
 		unsigned more = messages - have < have ? messages - have : have;
 
-		ok = wire_imap(w, "COPY 1:%u big", more) && wire_imap(w, "NOOP");
+		more = more < 50000 ? more : 50000;
+		ok = wire_imap(w, "COPY 1:%u %s", more, folder) && wire_imap(w, "NOOP");
 		have += more;
 	}
 	return ok;
+}
+
+static int run_fill(struct mix *m)
+{
+	struct wire *w = wire_imap_login(m->host, m->port, m->tls, "u1", m->password);
+	int64_t start = clock_mono_ms();
+	bool ok = w && fill(w, m->folder, m->messages, m->size);
+
+	wire_close(&w);
+	printf("ok=%d messages=%u ms=%lld\n", ok, m->messages, (long long)(clock_mono_ms() - start));
+	return ok ? 0 : 1;
+}
+
+static int run_folders(struct mix *m)
+{
+	struct wire *w = wire_imap_login(m->host, m->port, m->tls, "u1", m->password);
+	int64_t start = clock_mono_ms();
+	bool ok = w != NULL;
+
+	for (unsigned i = 0; ok && i < m->messages; i++)
+		ok = wire_imap(w, "CREATE %s/%u/%u", m->folder, i % 50, i);
+	wire_close(&w);
+	printf("ok=%d folders=%u ms=%lld\n", ok, m->messages, (long long)(clock_mono_ms() - start));
+	return ok ? 0 : 1;
 }
 
 static int run_qresync(struct mix *m)
@@ -245,7 +272,7 @@ static int run_qresync(struct mix *m)
 	char command[128];
 	bool ok;
 
-	ok = w && fill(w, m->messages);
+	ok = w && fill(w, "big", m->messages, 2048);
 	filled = clock_mono_ms() - filled;
 	ok = ok && ask(w, "SELECT big", words, known, 2, &lines);
 	wire_close(&w);
@@ -273,15 +300,26 @@ static int run_qresync(struct mix *m)
 	return ok ? 0 : 1;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(struct mix *m);
+} modes[] = {
+	{ "mix", run_mix },
+	{ "qresync", run_qresync },
+	{ "fill", run_fill },
+	{ "folders", run_folders },
+};
+
 int main(int argc, char **argv)
 {
-	struct mix m = { .clients = 50, .seconds = 10, .messages = 200000, .changes = 100 };
+	struct mix m = { .clients = 50, .seconds = 10, .messages = 200000, .changes = 100,
+			 .folder = "big", .size = 2048 };
 	bool good = argc > 1;
 	char *colon;
 	int c;
 
 	optind = 2;
-	while (good && (c = getopt(argc, argv, "i:tp:c:s:n:k:")) != -1) {
+	while (good && (c = getopt(argc, argv, "i:tp:c:s:n:k:f:l:")) != -1) {
 		switch (c) {
 		case 'i':
 			colon = strrchr(optarg, ':');
@@ -298,15 +336,16 @@ int main(int argc, char **argv)
 		case 's': m.seconds = (unsigned)atoi(optarg); break;
 		case 'n': m.messages = (unsigned)atoi(optarg); break;
 		case 'k': m.changes = (unsigned)atoi(optarg); break;
+		case 'f': m.folder = optarg; break;
+		case 'l': m.size = (unsigned)atoi(optarg); break;
 		default:  good = false;
 		}
 	}
-	if (good && m.host && m.password && m.clients && m.changes && m.changes <= m.messages) {
-		if (strcmp(argv[1], "mix") == 0)
-			return run_mix(&m);
-		if (strcmp(argv[1], "qresync") == 0)
-			return run_qresync(&m);
-	}
-	fprintf(stderr, "usage: imap_mix mix|qresync -i HOST:PORT -p PASSWORD ...\n");
+	good = good && m.host && m.password && m.clients && m.changes &&
+	       m.changes <= m.messages;
+	for (size_t i = 0; good && i < N_ELEMS(modes); i++)
+		if (strcmp(argv[1], modes[i].name) == 0)
+			return modes[i].run(&m);
+	fprintf(stderr, "usage: imap_mix mix|qresync|fill|folders -i HOST:PORT -p PASSWORD ...\n");
 	return 2;
 }

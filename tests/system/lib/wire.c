@@ -156,11 +156,8 @@ const char *wire_line(struct wire *w)
 			w->line[n] = '\0';
 			return w->line;
 		}
-		if (n + 1 >= sizeof(w->line)) {
-			w->dead = true;
-			break;
-		}
-		w->line[n++] = c;
+		if (n + 1 < sizeof(w->line))
+			w->line[n++] = c;
 	}
 	return NULL;
 }

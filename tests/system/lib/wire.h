@@ -19,7 +19,8 @@ void wire_close(struct wire **w);
 
 bool wire_send(struct wire *w, const void *p, size_t n);
 bool wire_printf(struct wire *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* One line without CRLF, valid until the next read; NULL: closed, or too late. */
+/* One line without CRLF, cut at 64 KiB, valid until the next read; NULL: closed, or
+ * too late. */
 const char *wire_line(struct wire *w);
 bool wire_read(struct wire *w, void *p, size_t n);	/* exactly n bytes */
 
