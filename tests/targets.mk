@@ -26,6 +26,9 @@ check:
 soak: all
 	@deploy/deps test
 	@BUILD=$(BUILD) tests/system/soak.sh
+# A million messages, 50 GB, 5,000 folders; some 10 minutes.
+big: all
+	@BUILD=$(BUILD) tests/system/big.sh
 bench:
 	@deploy/deps bench
 	@$(MAKE) -s -j2 all
@@ -130,5 +133,5 @@ install: all
 clean:
 	rm -rf build build-san build-tsan build-clang
 
-.PHONY: deps deps-test deps-bench run stop check soak bench unit tsan tsan-run lint \
+.PHONY: deps deps-test deps-bench run stop check soak big bench unit tsan tsan-run lint \
 	lint-layers lint-settings lint-clang lint-tidy lint-cppcheck fuzz fuzz-build install clean
