@@ -77,6 +77,7 @@ struct walk {
 	const unsigned char *reply, *at, *end;
 	unsigned left;			/* records not yet seen */
 	int type;			/* of the current record */
+	uint32_t ttl;
 	const unsigned char *data;
 	size_t len;
 };
@@ -122,6 +123,7 @@ static enum walk_step walk_next(struct walk *w)
 			return WALK_BAD;
 		w->type = DNS_RR_TYPE(w->at);
 		class = DNS_RR_CLASS(w->at);
+		w->ttl = DNS_RR_TTL(w->at);
 		w->len = DNS_RR_LEN(w->at);
 		w->at += RRFIXEDSZ;
 		if ((size_t)(w->end - w->at) < w->len)
@@ -132,6 +134,41 @@ static enum walk_step walk_next(struct walk *w)
 			return WALK_RECORD;
 	}
 	return WALK_END;
+}
+
+#define SOA_TAIL 22		/* two names of a byte at least, five numbers */
+
+/* RFC 2308 section 5: the lesser of the SOA's own time and its last number. */
+static uint32_t soa_ttl(const struct walk *w)
+{
+	const unsigned char *p = w->data + w->len - 4;
+	uint32_t minimum = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+
+	return minimum < w->ttl ? minimum : w->ttl;
+}
+
+unsigned dns_ttl(const unsigned char *reply, int len, bool none)
+{
+	uint32_t least = UINT32_MAX, ttl;
+	enum walk_step step;
+	struct walk w;
+
+	if (!walk_begin(&w, reply, len))
+		return 0;
+	if (none)
+		w.left += DNS_HEADER_NSCOUNT(reply);
+	while ((step = walk_next(&w)) == WALK_RECORD) {
+		ttl = w.ttl;
+		if (none && (w.type != ns_t_soa || w.len < SOA_TAIL))
+			continue;
+		if (none)
+			ttl = soa_ttl(&w);
+		if (ttl > INT32_MAX)	/* RFC 2181 section 8 */
+			ttl = 0;
+		if (ttl < least)
+			least = ttl;
+	}
+	return step == WALK_BAD || least == UINT32_MAX ? 0 : least;
 }
 
 /* A name inside a record's data; root gives "".  False: damaged or unusable. */

@@ -32,6 +32,9 @@ void dns_reverse_name(const struct addr *a, char out[80]);
 
 /* What c-ares's status means: OK, NOTFOUND, AGAIN. */
 enum err dns_status(int status, const unsigned char *reply, int len) A_MUST_USE;
+/* Seconds the answer may be kept: the least time to live of its records or, if `none`,
+ * what the SOA beside it says.  0: not at all, or damaged. */
+unsigned dns_ttl(const unsigned char *reply, int len, bool none);
 bool dns_is_authentic(const unsigned char *reply, int len);	/* AD bit */
 
 /* Sorted by preference, equal ones shuffled.  DENIED: null MX.  NOTFOUND: none.

@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/list.h"
+#include "common/dns/cache.h"
 #include "common/dns/parse.h"
 #include <ares.h>
 #include <arpa/nameser.h>
@@ -30,6 +31,7 @@ struct resolver {
 	size_t n_queries, max_queries;
 	unsigned tick_ms;
 	bool no_ipv6, closed;
+	struct dns_cache *cache;	/* NULL: none */
 	unsigned refs;			/* the timer, sockets not yet closed, questions */
 };
 
@@ -76,8 +78,10 @@ struct target {
 
 static void release(struct resolver *r)
 {
-	if (--r->refs == 0)
-		free(r);
+	if (--r->refs > 0)
+		return;
+	dns_cache_free(&r->cache);
+	free(r);
 }
 
 /* ---- c-ares on the loop ----------------------------------------------------------- */
@@ -210,6 +214,7 @@ enum err resolver_open(const struct resolver_conf *conf, struct resolver **out, 
 	r->loop = conf->loop;
 	r->no_ipv6 = conf->no_ipv6;
 	r->max_queries = conf->max_queries ? conf->max_queries : MAX_QUERIES;
+	r->cache = conf->cache ? dns_cache_new(conf->cache) : NULL;
 	/* How late a time-out may be noticed. */
 	r->tick_ms = (unsigned)o.timeout < 400 ? (unsigned)o.timeout / 4 + 1 : 100;
 	list_init(&r->socks);
@@ -218,6 +223,7 @@ enum err resolver_open(const struct resolver_conf *conf, struct resolver **out, 
 	e = set_servers(r, conf->servers, eb);
 	if (e) {
 		ares_destroy(r->channel);
+		dns_cache_free(&r->cache);
 		free(r);
 		return e;
 	}
@@ -351,6 +357,46 @@ void dns_cancel(struct dns_query **qp)
 		q->cancelled = true;
 }
 
+/* ---- one question to the server, or to what it said before --------------------------------- */
+
+struct question {
+	struct resolver *r;
+	ares_callback cb;
+	void *arg;
+	int type;
+	char name[256];
+};
+
+static void on_answer(void *arg, int status, int timeouts, unsigned char *reply, int len)
+{
+	struct question *k = arg;
+
+	/* When the channel is closed the resolver is only memory. */
+	if (!k->r->closed && k->r->cache)
+		dns_cache_put(k->r->cache, k->name, k->type, (int64_t)uv_now(k->r->loop), status,
+			      reply, len);
+	k->cb(k->arg, status, timeouts, reply, len);
+	free(k);
+}
+
+/* cb may be called from inside. */
+static void ask(struct resolver *r, const char *name, int type, ares_callback cb, void *arg)
+{
+	const unsigned char *reply;
+	struct question *k;
+	int status, len;
+
+	if (r->cache && dns_cache_get(r->cache, name, type, (int64_t)uv_now(r->loop), &status,
+				      &reply, &len)) {
+		cb(arg, status, 0, (unsigned char *)(uintptr_t)reply, len);
+		return;
+	}
+	k = xcalloc(1, sizeof(*k));
+	*k = (struct question){ .r = r, .cb = cb, .arg = arg, .type = type };
+	strcpy(k->name, name);
+	ares_query(r->channel, name, ns_c_in, type, on_answer, k);
+}
+
 /* ---- hosts ------------------------------------------------------------------------------- */
 
 /* All questions of q are answered. */
@@ -423,11 +469,11 @@ static void ask_hosts(struct dns_query *q)
 		t->q = q;
 		t->worst = ERR_NOTFOUND;
 		q->open++;
-		ares_query(r->channel, t->host.name, ns_c_in, ns_t_a, on_v4, t);
+		ask(r, t->host.name, ns_t_a, on_v4, t);
 		if (r->no_ipv6)
 			continue;
 		q->open++;
-		ares_query(r->channel, t->host.name, ns_c_in, TYPE_AAAA, on_v6, t);
+		ask(r, t->host.name, TYPE_AAAA, on_v6, t);
 	}
 	if (--q->open == 0)
 		finish_hosts(q);
@@ -524,7 +570,7 @@ static void on_mx_closed(uv_handle_t *h)
 		return;
 	}
 	q->open++;
-	ares_query(q->r->channel, q->name, ns_c_in, ns_t_mx, on_mx, q);
+	ask(q->r, q->name, ns_t_mx, on_mx, q);
 }
 
 static void on_ask_mx(uv_timer_t *t)
@@ -566,8 +612,7 @@ static void on_text_closed(uv_handle_t *h)
 		return;
 	}
 	q->open++;
-	ares_query(q->r->channel, q->name, ns_c_in, q->kind == ASK_PTR ? ns_t_ptr : ns_t_txt, on_text,
-		   q);
+	ask(q->r, q->name, q->kind == ASK_PTR ? ns_t_ptr : ns_t_txt, on_text, q);
 }
 
 static void on_ask_text(uv_timer_t *t)

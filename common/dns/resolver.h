@@ -34,6 +34,7 @@ struct resolver_conf {
 	unsigned tries;			/* per server; 0: 3 */
 	unsigned max_queries;		/* open at a time; 0: 4,096 */
 	bool no_ipv6;			/* do not ask for AAAA */
+	unsigned cache;			/* answers remembered (cache.h); 0: none */
 };
 
 enum err resolver_open(const struct resolver_conf *conf, struct resolver **out,

@@ -19,7 +19,7 @@ struct edge_conf {
 	int64_t unknown_window_ms, unknown_block_ms;
 	int64_t track_ms;
 	uint64_t track_size;
-	unsigned poison;
+	unsigned poison, dns_cache;
 	uint64_t cache;
 	const char *data_dir;		/* set by main() */
 };

@@ -335,7 +335,8 @@ static enum err open_state(struct edge *e, struct svc *svc, struct errbuf *eb)
 {
 	const struct work_conf wc = { .loop = e->loop, .threads = WORKERS, .max_queue = MAX_WORK };
 	const struct resolver_conf rc = { .loop = e->loop,
-					  .servers = (const char *const *)e->conf->nameservers };
+					  .servers = (const char *const *)e->conf->nameservers,
+					  .cache = e->conf->dns_cache };
 	enum err err;
 
 	e->conf->data_dir = svc_data(svc);

@@ -20,6 +20,8 @@ const struct conf_item hub_items[] = {
 	{ "key", CONF_PATH, C(key), "tls/key.pem", 0, 0, 0, "PEM private key" },
 	{ "nameserver", CONF_LIST, C(nameservers), "", 0, 8, 0,
 	  "DNS servers, address[:port]; none: those of the system" },
+	{ "dns-cache", CONF_UINT, C(dns_cache), "4096", 0, 1000000, 0,
+	  "answers of name servers remembered; 0: none" },
 	{ "connections", CONF_UINT, C(connections), "5000", 1, 100000, CONF_LIVE,
 	  "SMTP connections at a time" },
 	{ "per-source", CONF_UINT, C(per_source), "100", 0, 100000, CONF_LIVE,

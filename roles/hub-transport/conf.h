@@ -17,7 +17,7 @@ struct hub_conf {
 	int64_t track_ms;
 	uint64_t track_size;
 	uint64_t cache;
-	unsigned poison;
+	unsigned poison, dns_cache;
 	bool require_tls;
 	const char *data_dir;		/* set by main() */
 };

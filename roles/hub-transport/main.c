@@ -332,7 +332,8 @@ static enum err open_state(struct hub *h, struct svc *svc, struct errbuf *eb)
 {
 	const struct work_conf wc = { .loop = h->loop, .threads = WORKERS, .max_queue = MAX_WORK };
 	const struct resolver_conf rc = { .loop = h->loop,
-					  .servers = (const char *const *)h->conf->nameservers };
+					  .servers = (const char *const *)h->conf->nameservers,
+					  .cache = h->conf->dns_cache };
 	enum err e;
 
 	h->conf->data_dir = svc_data(svc);

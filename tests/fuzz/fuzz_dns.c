@@ -1,6 +1,7 @@
 /* Answers of a hostile name server: nothing may be read beyond them. */
 #include "common/dns/parse.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	if (dns_parse_addrs(data, (int)size, 1, addrs, &n, 4) == ERR_OK && (n == 0 || n > 4))
 		abort();
 	if (dns_parse_addrs(data, (int)size, 28, addrs, &n, 4) == ERR_OK && (n == 0 || n > 4))
+		abort();
+	if (dns_ttl(data, (int)size, false) > INT32_MAX || dns_ttl(data, (int)size, true) > INT32_MAX)
 		abort();
 	if (dns_parse_texts(data, (int)size, 16, &texts) == ERR_OK)
 		dns_texts_fini(&texts);

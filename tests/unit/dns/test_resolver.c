@@ -188,7 +188,7 @@ static void on_question(uv_udp_t *u, ssize_t n, const uv_buf_t *b, const struct 
 	free(b->base);
 }
 
-static void rig_up(struct rig *r, unsigned max_queries)
+static void rig_up(struct rig *r, unsigned max_queries, unsigned cache)
 {
 	struct sockaddr_storage ss;
 	int len = sizeof(ss);
@@ -196,7 +196,7 @@ static void rig_up(struct rig *r, unsigned max_queries)
 	char server[ADDR_TEXT];
 	const char *servers[] = { server, NULL };
 	struct resolver_conf conf = { .servers = servers, .timeout_ms = 30, .tries = 2,
-				      .max_queries = max_queries };
+				      .max_queries = max_queries, .cache = cache };
 
 	memset(r, 0, sizeof(*r));
 	uv_loop_init(&r->loop);
@@ -317,11 +317,38 @@ static void test_mx(void **state)
 	for (size_t i = 0; i < N_ELEMS(mx_cases); i++) {
 		struct rig r;
 
-		rig_up(&r, 0);
+		rig_up(&r, 0, 0);
 		(void)dns_mx(r.r, mx_cases[i].domain, on_mx, &r);
 		finish(&r);
 		if (r.e != mx_cases[i].e || strcmp(r.got, mx_cases[i].got) != 0)
 			fail_msg("%s: %s, \"%s\"", mx_cases[i].domain, err_text(r.e), r.got);
+		rig_down(&r);
+	}
+}
+
+/* Every case twice: the second answer is the same, and what may be kept is not asked
+ * for again.  (Nothing of this server's that says no may be kept: it shows no SOA.) */
+static void test_mx_remembered(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(mx_cases); i++) {
+		unsigned first;
+		struct rig r;
+
+		rig_up(&r, 0, 20);
+		for (int k = 0; k < 2; k++) {
+			first = r.asked;
+			r.got[0] = '\0';
+			(void)dns_mx(r.r, mx_cases[i].domain, on_mx, &r);
+			finish(&r);
+			if (r.e != mx_cases[i].e || strcmp(r.got, mx_cases[i].got) != 0)
+				fail_msg("%s, time %d: %s, \"%s\"", mx_cases[i].domain, k,
+					 err_text(r.e), r.got);
+		}
+		if (i < 2)	/* b.test has no AAAA, gone.test nothing */
+			assert_int_equal(r.asked - first, 3);
+		if (strcmp(mx_cases[i].domain, "null.test") == 0)
+			assert_int_equal(r.asked - first, 0);
 		rig_down(&r);
 	}
 }
@@ -332,7 +359,7 @@ static void test_hosts_and_texts(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_up(&r, 0);
+	rig_up(&r, 0, 0);
 	(void)dns_host(r.r, "A.test", on_host, &r);
 	finish(&r);
 	assert_string_equal(r.got, "a.test 2001:db8::1 192.0.2.1 192.0.2.2;");
@@ -367,7 +394,7 @@ static void test_many_at_once_and_the_limit(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_up(&r, 50);
+	rig_up(&r, 50, 0);
 	for (int i = 0; i < 50; i++)
 		(void)dns_mx(r.r, "two.test", on_mx, &r);
 	(void)dns_mx(r.r, "two.test", on_mx, &r);
@@ -391,7 +418,7 @@ static void test_cancel_and_close_at_any_time(void **state)
 			struct rig r;
 			int before;
 
-			rig_up(&r, 0);
+			rig_up(&r, 0, 0);
 			for (size_t i = 0; i < N_ELEMS(names); i++)
 				q[i] = dns_mx(r.r, names[i], on_mx, &r);
 			for (int i = 0; i < turns && r.answers == 0; i++)
@@ -424,6 +451,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mx),
+		cmocka_unit_test(test_mx_remembered),
 		cmocka_unit_test(test_hosts_and_texts),
 		cmocka_unit_test(test_many_at_once_and_the_limit),
 		cmocka_unit_test(test_cancel_and_close_at_any_time),
