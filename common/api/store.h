@@ -178,6 +178,7 @@ struct store_append {
 	const char *const *keywords;	/* NULL-terminated or NULL */
 	int64_t internal_ms;		/* 0: now */
 	uint64_t size;			/* exact */
+	struct guid batch;		/* for store_append_keep() */
 };
 /* Content follows by store_append_data() until size bytes have come; writable
  * (may be NULL) says that store_append_room() has grown. */
@@ -185,6 +186,9 @@ struct api_call *store_append(const struct store_at *at, const struct store_appe
 			      void (*writable)(void *ctx), store_append_cb *cb, void *ctx);
 size_t store_append_room(const struct api_call *c);
 void store_append_data(struct api_call *c, const void *p, size_t n);	/* n <= room */
+/* The last bytes of all, and: stage it as message 0 of its batch instead (see below).
+ * The callback then gets uid 0. */
+void store_append_keep(struct api_call *c, const void *p, size_t n);	/* 0 < n <= room */
 
 /* Several messages at once, or one whose size is not known before its end: each is
  * staged as message 0, 1, 2 ... of a batch, then the batch is placed.  Batches are

@@ -24,6 +24,14 @@ void store_append_data(struct api_call *c, const void *p, size_t n)
 	rpc_call_send(c->rpc, p, n, c->left == 0);
 }
 
+void store_append_keep(struct api_call *c, const void *p, size_t n)
+{
+	CHECK(n > 0 && n == c->left && n <= store_append_room(c));
+	c->left = 0;
+	rpc_call_send(c->rpc, p, n, false);
+	rpc_call_send(c->rpc, "", 0, true);
+}
+
 static void append_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
 {
 	const Store__AppendRep *rep = REP(Store__AppendRep, m);
@@ -48,6 +56,8 @@ struct api_call *store_append(const struct store_at *at, const struct store_appe
 	rq.n_keywords = store_count(a->keywords);
 	rq.internal_ms = a->internal_ms;
 	rq.size = a->size;
+	if (!guid_is_null(&a->batch))
+		rq.batch = store_guid(&a->batch);
 	return store_call_start(c, at, &(struct api_start){
 		.method = "store.append", .body = &rq.base,
 		.rep = &store__append_rep__descriptor, .timeout_ms = STORE_LONG_MS,

@@ -1,6 +1,7 @@
 #include "common/imap/command.h"
 
 #include "common/base/check.h"
+#include "common/imap/append.h"
 
 const struct imap_limits imap_limits_default = {
 	.max_line = 65536,
@@ -44,13 +45,13 @@ void imap_reader_next(struct imap_reader *r)
 	r->why = NULL;
 	r->mark = r->literals = r->args_at = r->raw_at = 0;
 	r->left = 0;
-	r->doomed = false;
+	r->doomed = r->named = r->goes_on = false;
 	r->state = LINE;
 }
 
 bool imap_reader_idle(const struct imap_reader *r)
 {
-	return r->state == LINE && r->text.len == 0;
+	return r->state == LINE && r->text.len == 0 && !r->named;
 }
 
 static enum imap_read fatal(struct imap_reader *r, const char *why)
@@ -76,6 +77,7 @@ static const char *parse_names(struct imap_reader *r, struct imap_lex *l)
 		return "BAD Expected a command after UID.";
 	c->name = (struct span){ arena_dup(&r->arena, s.p, s.n), s.n };
 	r->args_at = (size_t)(l->p - r->text.data);
+	r->named = true;
 	return NULL;
 }
 
@@ -84,7 +86,7 @@ static bool parse_head(struct imap_reader *r, size_t end)
 {
 	struct imap_lex l;
 
-	if (r->args_at == 0) {
+	if (!r->named) {
 		imap_lex_init(&l, (struct span){ r->text.data, end }, &r->arena);
 		r->why = parse_names(r, &l);
 		if (r->why)
@@ -103,18 +105,14 @@ static enum imap_read command_done(struct imap_reader *r, size_t end)
 	return parse_head(r, end) ? IMAP_READ_COMMAND : IMAP_READ_BAD;
 }
 
-/* Is the literal behind cmd.args the message of an APPEND: does a whole mailbox
- * name stand before it? */
+/* Is the literal behind cmd.args a message, or a part of one? */
 static bool is_streamed(const struct imap_reader *r)
 {
-	struct imap_lex l;
-	struct span mailbox;
+	bool replace = span_is(r->cmd.name, "REPLACE");
 
-	if (r->cmd.uid || !span_is(r->cmd.name, "APPEND"))
+	if (!replace && (r->cmd.uid || !span_is(r->cmd.name, "APPEND")))
 		return false;
-	l = r->cmd.args;
-	return imap_lex_sp(&l) && imap_lex_astring(&l, &mailbox) && l.p < l.end &&
-	       *l.p == ' ';
+	return imap_append_is_content(r->cmd.args, replace, r->goes_on);
 }
 
 /* Where "~{12+}" begins if the line [mark, end) ends with a literal header that
@@ -371,13 +369,17 @@ enum imap_read imap_reader_feed(struct imap_reader *r, const char *p, size_t n, 
 bool imap_reader_accept(struct imap_reader *r)
 {
 	CHECK(r->state == DECIDE);
+	buf_clear(&r->text);
+	imap_lex_init(&r->cmd.args, (struct span){ r->text.data, 0 }, &r->arena);
+	r->args_at = r->literals = 0;
+	r->goes_on = true;
 	r->state = DATA;
 	return r->literal.sync;
 }
 
 void imap_reader_refuse(struct imap_reader *r, const char *why)
 {
-	CHECK(r->state == DECIDE || r->state == DATA || r->state == LINE);
+	CHECK(r->state == DECIDE || r->state == DATA || r->state == LINE || r->state == LITERAL);
 	if (r->state == DECIDE)
 		start_refusal(r, why);
 	else if (r->state == DATA)

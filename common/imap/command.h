@@ -18,7 +18,9 @@
  * when its literal begins, with the arguments before it in r->cmd, and the
  * caller answers imap_reader_accept() or imap_reader_refuse() before it feeds
  * on (it may take its time).  The message then comes as IMAP_READ_DATA pieces
- * that are never copied; in the text of the command only "{size}\r\n" remains.
+ * that are never copied.  The arguments before an accepted message are forgotten:
+ * r->cmd.args is then what stands behind it, up to the next message of the command
+ * (MULTIAPPEND, CATENATE, REPLACE: IMAP_READ_STREAM again) or to its end.
  *
  * A refused literal is never read when the client waits for our "+", and is
  * read and dropped when it does not.  IMAP_READ_REFUSED says that the command is
@@ -69,7 +71,9 @@ struct imap_reader {
 	struct arena arena;
 	struct buf text;		/* the command so far */
 	size_t mark, literals;		/* end of the last literal; bytes of all */
-	size_t args_at, raw_at;		/* offsets into text; 0: not yet known */
+	size_t args_at, raw_at;		/* offsets into text */
+	bool named;			/* cmd has tag and name, args_at is known */
+	bool goes_on;			/* a message came: text is what stands behind it */
 	bool doomed;			/* refused when its message was already here */
 	int state;
 };

@@ -129,7 +129,8 @@ enum verb_flags {
 	VERB_STORE = 16,	/* needs the mailbox's server */
 	VERB_WRITE = 32,	/* refused in a folder opened by EXAMINE */
 	VERB_ONLY_UID = 64,
-	VERB_NUMBERS = 128	/* without UID: names messages by number */
+	VERB_NUMBERS = 128,	/* without UID: names messages by number */
+	VERB_STREAM = 256	/* its literals are messages, and begin it: append_begin() */
 };
 
 struct imap_verb {
@@ -257,13 +258,13 @@ imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_i
 	imap_verb_authenticate, imap_verb_select, imap_verb_examine, imap_verb_check,
 	imap_verb_close, imap_verb_unselect, imap_verb_create, imap_verb_delete,
 	imap_verb_rename, imap_verb_subscribe, imap_verb_unsubscribe, imap_verb_list,
-	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_idle, imap_verb_fetch,
+	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_replace, imap_verb_idle, imap_verb_fetch,
 	imap_verb_store, imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search;
 
 /* A hint came while the client idles; pumps. */
 void idle_news(struct imap_session *s);
 
-/* The reader met the message of an APPEND; pieces of it; the command's end. */
+/* The reader met a message of an APPEND or REPLACE; pieces of it. */
 enum next append_begin(struct imap_session *s);
 size_t append_room(struct imap_session *s);	/* bytes it would take now */
 void append_data(struct imap_session *s, struct span piece);

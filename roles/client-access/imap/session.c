@@ -185,7 +185,7 @@ static enum next step_read(struct imap_session *s)
 	size_t n = s->cur.n, used;
 	enum imap_read ev;
 
-	if (s->verb && s->verb->run == imap_verb_append && s->reader.left > 0) {
+	if (s->verb && (s->verb->flags & VERB_STREAM) && s->reader.left > 0) {
 		size_t room = append_room(s);
 
 		if (n > room)
@@ -230,7 +230,7 @@ static enum next step_run(struct imap_session *s)
 
 	if (n != NEXT_DONE)
 		return n;
-	if (s->verb == v && v->run == imap_verb_append)	/* it has begun already */
+	if (s->verb == v && (v->flags & VERB_STREAM))	/* it has begun already */
 		return v->run(s);
 	s->n_commands++;
 	cas_count(s->cas, CAS_COMMANDS, 1);

@@ -1,158 +1,432 @@
 /*
- * APPEND: the message goes from the client to the store as it comes.
+ * APPEND and REPLACE: messages go from the client to the store as they come.
  *
- *	literal begins --> folder found --> store call open --> accept, DATA...
- *	--> command complete --> last byte --> the store answers
+ *	arguments up to a literal --> folder found --> store call open --> accept, DATA...
+ *	--> more arguments ... --> command complete --> the store answers
  *
- * The last byte is held back until the command turned out to be well formed: the
- * store keeps the message the moment it has all of it.
+ * One message is one store call.  Its last byte is held back until the command
+ * turned out to be well formed and over, for the store keeps the message the moment
+ * it has all of it.  If another message follows, the first one is staged instead and
+ * so are the others (MULTIAPPEND, RFC 3502), and what is staged is placed at the end,
+ * all or nothing.  What is put together of parts (CATENATE, RFC 4469) and what takes
+ * the place of another message (REPLACE, RFC 8508) is always staged.
+ *
+ * A literal8 is stored as it comes; one that holds NUL, which no other command could
+ * give back, is refused (RFC 3516 section 4.4 allows that: UNKNOWN-CTE).
  */
+#include "roles/client-access/imap/append.h"
+
 #include "roles/client-access/account.h"
-#include "roles/client-access/imap/imap.h"
+#include <stdio.h>
 
-#include "common/imap/date.h"
-#include "common/imap/write.h"
-
-struct append_run {
-	char *path;
-	struct imap_flags flags;
-	int64_t internal_ms;
-	uint64_t fid, size, sent;
-	struct api_call *call;
-	char last;			/* the byte held back */
-	bool complete;			/* the command was well formed */
-};
+static enum next args(struct imap_session *s);
 
 static void drop(struct imap_session *s)
 {
 	struct append_run *r = s->run;
 
-	api_cancel(&r->call);
+	for (size_t i = 0; i < APPEND_AHEAD; i++)
+		api_cancel(&r->slots[i].call);
+	store_part_close(&r->part);
+	buf_fini(&r->from);
+	arena_fini(&r->scratch);
 }
 
-/* " mailbox [flags] [date] ", up to the literal. */
-static bool arguments(struct imap_session *s, struct append_run *r)
-{
-	struct imap_lex *l = &s->reader.cmd.args;
-	int64_t unix_s;
+/* ---- failing ------------------------------------------------------------------------ */
 
-	if (!imap_lex_sp(l) || !imap_lex_mailbox(l, &r->path) || !imap_lex_sp(l))
-		return false;
-	if (imap_lex_peek(l) == '(' &&
-	    (!imap_lex_flags(l, false, &r->flags) || !imap_lex_sp(l)))
-		return false;
-	if (imap_lex_peek(l) == '"') {
-		if (!imap_lex_date_time(l, &unix_s) || !imap_lex_sp(l))
-			return false;
-		r->internal_ms = unix_s * 1000;
-	}
-	return true;
+const char *append_refusal(enum err e)
+{
+	if (e == ERR_NOTFOUND)
+		return "NO [TRYCREATE] No such mailbox.";
+	if (e == ERR_STALE)
+		return "NO [UNAVAILABLE] It took too long, try again.";
+	return imap_err_reply(e);
 }
 
-static enum next refuse(struct imap_session *s, const char *why)
+/* Say it where the reader is: at a literal, in one, between two, or at the end. */
+static enum next give_up(struct imap_session *s)
 {
-	imap_reader_refuse(&s->reader, why);
+	struct append_run *r = s->run;
+
+	if (s->step != STEP_READ && !r->literal)
+		return imap_finish(s, "%s", r->why);
+	if (!r->refused)
+		imap_reader_refuse(&s->reader, r->why);
+	r->refused = true;
 	s->step = STEP_READ;
 	return NEXT_MORE;
 }
 
-static const char *refusal(enum err e)
+void append_fail(struct imap_session *s, const char *why)
 {
-	if (e == ERR_NOTFOUND)
-		return "NO [TRYCREATE] No such mailbox.";
-	return imap_err_reply(e);
+	struct append_run *r = s->run;
+
+	if (r->why == NULL)
+		r->why = why;
+	for (size_t i = 0; i < APPEND_AHEAD; i++)
+		api_cancel(&r->slots[i].call);
+	store_part_close(&r->part);
+	r->cur = NULL;
+	if (s->step == STEP_READ)
+		give_up(s);
 }
+
+/* ---- the store ------------------------------------------------------------------------ */
 
 /* The store has more room. */
 static void writable(void *ctx)
 {
-	struct imap_session *s = ctx;
+	struct append_slot *slot = ctx;
 
+	CHECK_OBJ(slot->s, IMAP_SESSION_MAGIC);
+	imap_pump(slot->s);
+}
+
+/* A message is staged, or not. */
+static void staged(void *ctx, enum err e, uint64_t size)
+{
+	struct append_slot *slot = ctx;
+	struct imap_session *s = slot->s;
+
+	(void)size;
 	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
+	slot->call = NULL;
+	if (e)
+		append_fail(s, append_refusal(e));
 	imap_pump(s);
 }
 
+static void say_uids(struct imap_session *s, uint32_t uidvalidity, uint32_t uid, unsigned n)
+{
+	struct append_run *r = s->run;
+	char last[16] = "";
+
+	if (s->state == IN_SELECTED && r->fid == s->view.fid)
+		s->view.dirty = true;
+	if (n > 1)
+		snprintf(last, sizeof(last), ":%u", uid + n - 1);
+	if (!r->parse.replace) {
+		imap_finish(s, "OK [APPENDUID %u %u%s] Done.", uidvalidity, uid, last);
+		return;
+	}
+	s->view.dirty = true;
+	imap_say_modseq(s);
+	out_fmt(s, "* OK [APPENDUID %u %u] Replaced.\r\n", uidvalidity, uid);
+	imap_finish(s, "OK Done.");
+}
+
+/* An append of its own is over, or was staged after all. */
 static void appended(void *ctx, enum err e, uint32_t uidvalidity, uint32_t uid, uint64_t modseq)
 {
-	struct imap_session *s = ctx;
+	struct append_slot *slot = ctx;
+	struct imap_session *s = slot->s;
+	struct append_run *r = s->run;
+
+	(void)modseq;
+	if (r->finishing && e == ERR_OK) {
+		slot->call = NULL;
+		r->cur = NULL;
+		say_uids(s, uidvalidity, uid, 1);
+		imap_pump(s);
+		return;
+	}
+	/* No before its end.  (OK with a message would be a store that miscounts.) */
+	staged(slot, e == ERR_OK && r->single ? ERR_INTERNAL : e, 0);
+}
+
+static void placed(void *ctx, enum err e, uint32_t uidvalidity, uint32_t uid, uint64_t modseq)
+{
+	struct append_slot *slot = ctx;
+	struct imap_session *s = slot->s;
 	struct append_run *r = s->run;
 
 	(void)modseq;
 	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
-	r->call = NULL;
-	if (!r->complete) {
-		/* No before its end.  (OK would be a store that miscounts.) */
-		imap_reader_refuse(&s->reader, refusal(e ? e : ERR_INTERNAL));
-	} else if (e) {
-		imap_finish(s, "%s", refusal(e));
-	} else {
-		if (s->state == IN_SELECTED && r->fid == s->view.fid)
-			s->view.dirty = true;
-		imap_finish(s, "OK [APPENDUID %u %u] Done.", uidvalidity, uid);
-	}
+	slot->call = NULL;
+	if (e == ERR_NOTFOUND && r->parse.replace)
+		imap_finish(s, "NO [EXPUNGEISSUED] The message is gone.");
+	else if (e)
+		imap_finish(s, "%s", append_refusal(e));
+	else
+		say_uids(s, uidvalidity, uid, r->parse.n_messages);
 	imap_pump(s);
 }
+
+/* The first message turned out to have followers. */
+static enum append_step keep_first(struct append_run *r)
+{
+	if (!r->single)
+		return APPEND_DONE;
+	if (r->cur == NULL || store_append_room(r->cur->call) == 0)
+		return APPEND_WAIT;
+	r->single = false;
+	store_append_keep(r->cur->call, &r->last, 1);
+	r->cur = NULL;
+	return APPEND_DONE;
+}
+
+/* Open the call of a message whose size is known, or 0 with `open`. */
+static enum append_step begin_message(struct imap_session *s, uint64_t size, bool open)
+{
+	struct append_run *r = s->run;
+	const char *const *keywords = keywords_to_store(&r->scratch, &r->parse.flags);
+	struct append_slot *slot = NULL;
+
+	if (keep_first(r) == APPEND_WAIT)
+		return APPEND_WAIT;
+	for (size_t i = 0; slot == NULL && i < APPEND_AHEAD; i++)
+		if (r->slots[i].call == NULL)
+			slot = &r->slots[i];
+	if (slot == NULL)
+		return APPEND_WAIT;
+	slot->s = s;
+	r->cur = slot;
+	r->single = r->parse.n_messages == 1 && !open && !r->parse.replace;
+	if (r->single)
+		slot->call = store_append(&s->at, &(struct store_append){
+			.fid = r->fid, .flags = flags_to_store(&r->parse.flags),
+			.keywords = keywords, .size = size, .batch = r->batch,
+			.internal_ms = r->parse.has_date ? r->parse.date_s * 1000 : 0,
+		}, writable, appended, slot);
+	else
+		slot->call = store_stage(&s->at, &(struct store_stage){
+			.fid = r->fid, .batch = r->batch, .ord = r->parse.n_messages - 1,
+			.flags = flags_to_store(&r->parse.flags), .keywords = keywords,
+			.size = size, .open = open,
+			.internal_ms = r->parse.has_date ? r->parse.date_s * 1000 : 0,
+		}, writable, staged, slot);
+	return APPEND_DONE;
+}
+
+/* All that was staged into the folder; or the last byte, if it is one. */
+static enum append_step finish(struct imap_session *s)
+{
+	struct append_run *r = s->run;
+	struct store_place p = { .fid = r->fid, .batch = r->batch, .n = r->parse.n_messages };
+
+	if (r->finishing)
+		return APPEND_WAIT;
+	if (r->single) {
+		if (store_append_room(r->cur->call) == 0)
+			return APPEND_WAIT;
+		r->finishing = true;
+		store_append_data(r->cur->call, &r->last, 1);
+		return APPEND_WAIT;
+	}
+	for (size_t i = 0; i < APPEND_AHEAD; i++)
+		if (r->slots[i].call)
+			return APPEND_WAIT;
+	if (r->parse.replace) {
+		p.replace_fid = s->view.fid;
+		p.replace_uid = r->replace_uid;
+	}
+	r->finishing = true;
+	r->slots[0].s = s;
+	r->slots[0].call = store_place(&s->at, &p, placed, &r->slots[0]);
+	return APPEND_WAIT;
+}
+
+/* ---- what was met in the arguments -------------------------------------------------------- */
 
 static enum next found(struct imap_session *s, enum err e, const struct store_folder *f)
 {
 	struct append_run *r = s->run;
-	struct store_append a;
 
 	if (e)
-		return refuse(s, refusal(e));
-	r->fid = f->fid;
-	a = (struct store_append){
-		.fid = f->fid, .flags = flags_to_store(&r->flags),
-		.keywords = keywords_to_store(&s->reader.arena, &r->flags),
-		.internal_ms = r->internal_ms, .size = r->size,
-	};
-	r->call = store_append(&s->at, &a, writable, appended, s);
-	if (imap_reader_accept(&s->reader))
-		out_str(s, "+ Go ahead.\r\n");
-	s->step = STEP_READ;
-	return NEXT_MORE;
+		append_fail(s, append_refusal(e));
+	else
+		r->fid = f->fid;
+	return imap_work(s, args);
 }
 
-/* Is it legal here?  What step_run says of other verbs. */
-static const char *may_append(struct imap_session *s)
+static enum append_step target(struct imap_session *s)
 {
-	if (s->verb)
-		return "BAD One message at a time.";
+	struct append_run *r = s->run;
+
+	if (r->fid)
+		return APPEND_DONE;
+	r->path = arena_str(&s->reader.arena, r->parse.mailbox);
+	if (r->parse.replace && !append_replaces(s))
+		return APPEND_DONE;
+	folder_find(s, r->path, found);
+	return APPEND_WAIT;
+}
+
+static enum append_step message(struct imap_session *s)
+{
+	struct append_run *r = s->run;
+
+	if (r->parse.n_messages > APPEND_MANY) {
+		append_fail(s, "NO [LIMIT] Too many messages.");
+		return APPEND_DONE;
+	}
+	r->total = 0;
+	if (r->parse.kind != IMAP_APPEND_CATENATE)
+		return APPEND_DONE;
+	return begin_message(s, s->cas->conf.max_message, true);
+}
+
+static const char *too_big(const struct imap_session *s)
+{
+	const struct append_run *r = s->run;
+
+	if (s->reader.literal.size > s->cas->conf.max_message - r->total)
+		return "NO [TOOBIG] Message too large.";
+	if (r->parse.kind != IMAP_APPEND_CATENATE && s->reader.literal.size == 0)
+		return "NO [CANNOT] An empty message is none.";
+	if (r->parse.kind == IMAP_APPEND_UTF8 && !s->reader.literal.binary)
+		return "BAD Expected a literal8.";
+	return NULL;
+}
+
+static enum append_step literal(struct imap_session *s)
+{
+	struct append_run *r = s->run;
+	const char *why = too_big(s);
+
+	if (why) {
+		append_fail(s, why);
+		return APPEND_DONE;
+	}
+	if (r->parse.kind != IMAP_APPEND_CATENATE &&
+	    begin_message(s, s->reader.literal.size, false) == APPEND_WAIT)
+		return APPEND_WAIT;
+	r->size = s->reader.literal.size;
+	r->total += r->size;
+	r->sent = 0;
+	r->literal = false;
+	if (imap_reader_accept(&s->reader)) {
+		out_str(s, "+ Go ahead.\r\n");
+		out_flush(s);
+	}
+	s->step = STEP_READ;
+	return APPEND_DONE;
+}
+
+static enum append_step message_end(struct imap_session *s)
+{
+	struct append_run *r = s->run;
+
+	if (r->total == 0) {
+		append_fail(s, "NO [CANNOT] An empty message is none.");
+		return APPEND_DONE;
+	}
+	if (!r->single && r->cur) {
+		if (r->parse.kind == IMAP_APPEND_CATENATE)
+			store_append_end(r->cur->call);
+		r->cur = NULL;
+	}
+	arena_reset(&r->scratch);
+	return APPEND_DONE;
+}
+
+static enum append_step deal(struct imap_session *s)
+{
+	struct append_run *r = s->run;
+
+	switch (r->met) {
+	case IMAP_APPEND_TARGET:
+		return target(s);
+	case IMAP_APPEND_MESSAGE:
+		return message(s);
+	case IMAP_APPEND_URL:
+		return append_url(s);
+	case IMAP_APPEND_LITERAL:
+		return literal(s);
+	case IMAP_APPEND_MESSAGE_END:
+		return message_end(s);
+	case IMAP_APPEND_END:
+		return finish(s);
+	case IMAP_APPEND_BAD:
+		break;
+	}
+	append_fail(s, arena_printf(&s->reader.arena, "BAD %s",
+				    r->lex.why ? r->lex.why : "Malformed command."));
+	return APPEND_DONE;
+}
+
+/* Go through the piece of the arguments; comes again after each wait. */
+static enum next args(struct imap_session *s)
+{
+	struct append_run *r = s->run;
+
+	for (;;) {
+		if (r->why)
+			return give_up(s);
+		if (!r->met_waits)
+			r->met = imap_append_next(&r->parse, &r->lex, r->literal);
+		r->met_waits = true;
+		if (deal(s) == APPEND_WAIT)
+			return NEXT_WAIT;
+		r->met_waits = false;
+		if (s->step == STEP_READ)
+			return NEXT_MORE;
+	}
+}
+
+/* ---- from the reader ------------------------------------------------------------------------ */
+
+/* Is it legal here?  What step_run says of other verbs. */
+static const char *may_append(const struct imap_session *s, const struct imap_verb *v)
+{
+	if (v == NULL)
+		return "BAD Unknown command.";
 	if (s->state == IN_NOAUTH)
 		return "BAD Log in first.";
-	if (s->reader.literal.binary)
-		return "NO [UNKNOWN-CTE] Binary messages are not taken.";
-	if (s->reader.literal.size == 0)
-		return "NO [CANNOT] An empty message is none.";
-	if (s->reader.literal.size > s->cas->conf.max_message)
-		return "NO [TOOBIG] Message too large.";
+	if ((v->states & s->state) == 0)
+		return "BAD Select a mailbox first.";
+	if ((v->flags & VERB_NUMBERS) && !s->reader.cmd.uid && (s->modes & MODE_UIDONLY))
+		return "BAD [UIDREQUIRED] Only UIDs name messages now.";
+	if ((v->flags & VERB_WRITE) && s->view.read_only)
+		return "NO [READ-ONLY] The mailbox was opened for reading.";
 	return NULL;
+}
+
+static struct append_run *run_new(struct imap_session *s)
+{
+	struct append_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+
+	imap_append_init(&r->parse, span_is(s->reader.cmd.name, "REPLACE"));
+	r->batch = guid_make();
+	buf_init(&r->from, APPEND_URL_BUFFER);
+	s->run = r;
+	s->run_free = drop;
+	return r;
+}
+
+static enum next next_piece(struct imap_session *s, bool literal)
+{
+	struct append_run *r = s->run;
+
+	r->lex = s->reader.cmd.args;
+	r->lex.arena = &r->scratch;
+	r->literal = literal;
+	return imap_work(s, args);
 }
 
 enum next append_begin(struct imap_session *s)
 {
-	const char *why = may_append(s);
-	struct append_run *r;
+	const struct imap_verb *v = imap_verb_find(s->reader.cmd.name);
+	const char *why;
 	enum err e;
 
-	if (why) {
-		if (s->run)		/* a second message: nothing of it is kept */
-			drop(s);
-		return refuse(s, why);
+	if (s->run)
+		return next_piece(s, true);
+	why = may_append(s, v);
+	if (why == NULL) {
+		s->n_commands++;
+		cas_count(s->cas, CAS_COMMANDS, 1);
+		e = account_locate(s->cas, &s->who.principal, &s->at);
+		why = e ? imap_err_reply(e) : NULL;
 	}
-	s->n_commands++;
-	cas_count(s->cas, CAS_COMMANDS, 1);
-	r = arena_alloc(&s->reader.arena, sizeof(*r));
-	r->size = s->reader.literal.size;
-	if (!arguments(s, r) || !imap_lex_end(&s->reader.cmd.args))
-		return refuse(s, "BAD Malformed APPEND.");
-	e = account_locate(s->cas, &s->who.principal, &s->at);
-	if (e)
-		return refuse(s, imap_err_reply(e));
-	s->verb = imap_verb_find(SPAN("APPEND"));
-	s->run = r;
-	s->run_free = drop;
-	return folder_find(s, r->path, found);
+	if (why) {
+		imap_reader_refuse(&s->reader, why);
+		s->step = STEP_READ;
+		return NEXT_MORE;
+	}
+	s->verb = v;
+	run_new(s);
+	return next_piece(s, true);
 }
 
 size_t append_room(struct imap_session *s)
@@ -160,46 +434,33 @@ size_t append_room(struct imap_session *s)
 	struct append_run *r = s->run;
 	size_t room;
 
-	if (r->call == NULL)		/* refused: what still comes is dropped */
-		return SIZE_MAX;
-	room = store_append_room(r->call);
-	return r->size - r->sent == 1 ? 1 : room;	/* the last byte stays here */
+	if (r == NULL || r->why || r->cur == NULL || r->cur->call == NULL)
+		return SIZE_MAX;	/* refused: what still comes is dropped */
+	room = store_append_room(r->cur->call);
+	return r->single && r->size - r->sent == 1 ? 1 : room;	/* the last byte stays here */
 }
 
 void append_data(struct imap_session *s, struct span piece)
 {
 	struct append_run *r = s->run;
 
-	if (r->call == NULL || piece.n == 0)
+	if (r->why || r->cur == NULL || r->cur->call == NULL || piece.n == 0)
 		return;
+	if (s->reader.literal.binary && memchr(piece.p, '\0', piece.n)) {
+		append_fail(s, "NO [UNKNOWN-CTE] A message with NUL is not taken.");
+		return;
+	}
 	r->sent += piece.n;
-	if (r->sent == r->size)
+	if (r->single && r->sent == r->size)
 		r->last = piece.p[--piece.n];
 	if (piece.n > 0)
-		store_append_data(r->call, piece.p, piece.n);
+		store_append_data(r->cur->call, piece.p, piece.n);
 }
 
-static enum next last_byte(struct imap_session *s)
-{
-	struct append_run *r = s->run;
-
-	if (store_append_room(r->call) == 0)
-		return NEXT_WAIT;
-	r->complete = true;
-	store_append_data(r->call, &r->last, 1);
-	return imap_await(s);
-}
-
-/* The command is complete, its message went before.  Was there anything behind? */
+/* The command is complete; what came before its last literal was dealt with. */
 enum next imap_verb_append(struct imap_session *s)
 {
-	struct imap_lex *l = &s->reader.cmd.args;
-	struct append_run *r = s->run, again = { 0 };
-	struct imap_literal head;
-
-	if (r == NULL || r->sent != r->size)
-		return imap_bad(s);
-	if (!arguments(s, &again) || !imap_lex_literal_head(l, &head) || !imap_lex_end(l))
-		return imap_bad(s);
-	return imap_work(s, last_byte);
+	if (s->run == NULL)
+		run_new(s);
+	return next_piece(s, false);
 }

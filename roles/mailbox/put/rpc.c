@@ -392,7 +392,9 @@ static void done_below_call(struct rpc_request *rq, const Store__DoneBelowReq *i
 
 struct appending {
 	struct append_op op;		/* first: the job's argument */
+	struct stage_op stage;
 	struct upload *upload;
+	bool is_staged;			/* the client sent another message behind it */
 };
 
 static void append_fini(struct call *c)
@@ -406,7 +408,7 @@ static void append_done(struct call *c, enum err e)
 	Store__AppendRep rep = STORE__APPEND_REP__INIT;
 
 	if (e == ERR_OK) {
-		metric_add(c->st->m, M_APPENDED, 1);
+		metric_add(c->st->m, M_APPENDED, !a->is_staged);
 		metric_add(c->st->m, M_CONTENT_BYTES, (int64_t)a->op.content->size);
 	}
 	if (e) {
@@ -418,6 +420,21 @@ static void append_done(struct call *c, enum err e)
 	rep.modseq = a->op.modseq;
 	rep.mid = a->op.mid;
 	call_reply(c, &rep.base);
+}
+
+static enum err append_or_stage(struct tx *tx, void *arg, struct errbuf *eb)
+{
+	struct appending *a = arg;
+
+	if (!a->is_staged)
+		return append(tx, &a->op, eb);
+	a->stage = (struct stage_op){
+		.who = a->op.who, .fid = a->op.fid, .batch = a->stage.batch,
+		.flags = a->op.flags, .keywords = a->op.keywords,
+		.internal_ms = a->op.internal_ms, .content = a->op.content,
+		.staged = a->op.staged,
+	};
+	return stage(tx, &a->stage, eb);
 }
 
 static void append_ready(void *ctx, enum err e)
@@ -433,14 +450,17 @@ static void append_ready(void *ctx, enum err e)
 	a->op.staged = upload_staged(a->upload, c->mdb);
 	c->on_job = append_done;
 	c->even_if_gone = true;
-	call_write(c, append, LANE_INTERACTIVE, a->op.content->ready_bytes);
+	call_write(c, append_or_stage, LANE_INTERACTIVE, a->op.content->ready_bytes);
 }
 
 static void append_chunk(struct rpc_request *rq, const void *p, size_t n, bool last)
 {
 	struct call *c = rq->data;
-	enum err e = upload_feed(((struct appending *)c->op)->upload, p, n, last);
+	struct appending *a = c->op;
+	enum err e;
 
+	a->is_staged = last && n == 0 && !guid_is_null(&a->stage.batch);
+	e = upload_feed(a->upload, p, n, last);
 	if (e)
 		call_fail(c, e);
 }
@@ -463,6 +483,10 @@ static void append_call(struct rpc_request *rq, const Store__AppendReq *in)
 	a->op.flags = in->flags;
 	a->op.keywords = call_strings(c, in->keywords, in->n_keywords);
 	a->op.internal_ms = in->internal_ms;
+	if (in->batch.len && guid_from(in->batch.data, in->batch.len, &a->stage.batch) != ERR_OK) {
+		call_fail(c, ERR_INVALID);
+		return;
+	}
 	e = begin_upload(c, in->size, false, "", append_ready, &a->upload);
 	if (e == ERR_OK)
 		e = upload_go(a->upload, &c->mdb, 1);

@@ -65,6 +65,9 @@ static const struct imap_limits minus = { 100, 30, 16, 1000 };
 #define HUNDRED "0123456789012345678901234567890123456789012345678901234567890123456789012345" \
 	"678901234567890123456789"
 
+/* Longer in all than a line may be. */
+#define MANY "{1+}\r\nx {1+}\r\nx {1+}\r\nx "
+
 static const struct {
 	const char *name, *in, *out;
 	const struct imap_limits *lim;
@@ -105,13 +108,13 @@ static const struct {
 	{ "literal-", "a X {17+}\r\n", "BYE Non-synchronizing literal too large.", &minus },
 	{ "literal- ok", "a X {2+}\r\nab\r\n", "a:X: {2+}\r\nab; ", &minus },
 	{ "append", "a APPEND x {5}\r\nhello\r\nb NOOP\r\n",
-	  "stream 5 + helloa:APPEND: x {5}\r\n; b:NOOP:; ", &tight },
+	  "stream 5 + helloa:APPEND:; b:NOOP:; ", &tight },
 	{ "append, flags, literal+", "a append \"x y\" (\\Seen) {5+}\r\nhello\r\n",
-	  "stream 5 helloa:append: \"x y\" (\\Seen) {5+}\r\n; ", &tight },
+	  "stream 5 helloa:append:; ", &tight },
 	{ "append, name is a literal", "a APPEND {1+}\r\nx {2+}\r\nhi\r\n",
-	  "stream 2 hia:APPEND: {1+}\r\nx {2+}\r\n; ", &tight },
-	{ "append, literal8", "a APPEND x ~{2}\r\nhi\r\n", "stream 2~ + hia:APPEND: x ~{2}\r\n; ", &tight },
-	{ "append nothing", "a APPEND x {0}\r\n\r\n", "stream 0 + a:APPEND: x {0}\r\n; ", &tight },
+	  "stream 2 hia:APPEND:; ", &tight },
+	{ "append, literal8", "a APPEND x ~{2}\r\nhi\r\n", "stream 2~ + hia:APPEND:; ", &tight },
+	{ "append nothing", "a APPEND x {0}\r\n\r\n", "stream 0 + a:APPEND:; ", &tight },
 	{ "append refused", "a APPEND x {21}\r\nb NOOP\r\n", "stream 21 a NO big; b:NOOP:; ", &tight },
 	{ "append drained", "a APPEND x {21+}\r\n012345678901234567890\r\nb NOOP\r\n",
 	  "stream 21 a NO big; b:NOOP:; ", &tight },
@@ -119,6 +122,20 @@ static const struct {
 	  "stream 13 0123456789012a NO late; b:NOOP:; ", &tight },
 	{ "and was a multiappend", "a APPEND x {13+}\r\n0123456789012 {2+}\r\nhi\r\nb NOOP\r\n",
 	  "stream 13 0123456789012a NO late; b:NOOP:; ", &tight },
+	{ "multiappend", "a APPEND x {2+}\r\nhi (\\Seen) {3}\r\nyou\r\nb NOOP\r\n",
+	  "stream 2 histream 3 + youa:APPEND:; b:NOOP:; ", &tight },
+	{ "its second is refused", "a APPEND x {2+}\r\nhi {21+}\r\n012345678901234567890 {1+}\r\nx\r\nb NOOP\r\n",
+	  "stream 2 histream 21 a NO big; b:NOOP:; ", &tight },
+	{ "many in one command", "a APPEND x " MANY MANY MANY MANY "\r\n",
+	  "stream 1 xstream 1 xstream 1 xstream 1 xstream 1 xstream 1 xstream 1 xstream 1 x"
+	  "stream 1 xstream 1 xstream 1 xstream 1 xa:APPEND: ; ", &tight },
+	{ "catenate", "a APPEND x CATENATE (URL {2}\r\n/a TEXT {2}\r\nhi URL {1+}\r\nb)\r\n",
+	  "+ stream 2 + hia:APPEND: URL {1+}\r\nb); ", &tight },
+	{ "a mailbox called url", "a APPEND URL {2+}\r\nhi\r\n", "stream 2 hia:APPEND:; ", &tight },
+	{ "replace", "a REPLACE 4 x (\\Seen) {2+}\r\nhi\r\nb UID REPLACE 4 x {2}\r\nhi\r\n",
+	  "stream 2 hia:REPLACE:; stream 2 + hib:uid-REPLACE:; ", &tight },
+	{ "replace without a number", "a REPLACE x {31}\r\nb NOOP\r\n",
+	  "a NO [TOOBIG] Literal too large.; b:NOOP:; ", &tight },
 	{ "not append", "a UID APPEND x {40}\r\nb NOOP\r\n",
 	  "a NO [TOOBIG] Literal too large.; b:NOOP:; ", &tight },
 	{ "odd header", "a X {x}\r\nb NOOP\r\n", "a:X: {x}; b:NOOP:; ", &tight },

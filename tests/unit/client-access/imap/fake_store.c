@@ -1,4 +1,4 @@
-#include "tests/unit/client-access/imap/fake.h"
+#include "tests/unit/client-access/imap/fake_priv.h"
 
 #include "common/base/check.h"
 #include "common/base/list.h"
@@ -9,65 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_MSGS    64
-#define MAX_FOLDERS 12
-
-struct msg {
-	uint32_t uid;
-	unsigned flags;
-	uint64_t modseq;
-	int64_t date_ms;
-	char *content, *keyword;	/* at most one keyword */
-	uint64_t gone;			/* cn of its expunge; 0: it is there */
-};
-
-struct folder {
-	char *path;
-	const char *role;
-	uint64_t fid, modseq;
-	uint32_t uidvalidity, uidnext, recent_uid;
-	struct msg m[MAX_MSGS];
-	size_t n;
-	bool subscribed;
-};
-
-enum kind { LISTING, DONE_CALL, SELECTING, FETCHING, CONTENT, QUERYING, APPENDING, FLAGGING,
-	    COPYING, EXPUNGING, CHANGING, WATCHING };
 static const char *const kind_names[] = { "list", "folder", "select", "fetch", "content",
-	"query", "append", "flags", "copy", "expunge", "changes", "watch" };
+	"query", "append", "place", "flags", "copy", "expunge", "changes", "watch" };
 
-struct api_call {
-	struct list node;
-	enum kind kind;
-	void *cb, *rows, *ctx;
-	void (*writable)(void *ctx);
-	char *path, *path2;
-	uint64_t fid, number, number2;
-	struct uid_range *uids;
-	size_t n_uids;
-	unsigned bits;
-	bool on, on2;
-	struct store_query q;
-	struct store_append a;
-	enum store_flags_mode mode;
-	char *keyword;
-	char *data;
-	size_t len, room;
-	bool cancelled;
-};
-
-static struct {
-	struct folder f[MAX_FOLDERS];
-	size_t n_folders;
-	uint64_t cn;
-	struct list calls, watches;
-	const char *fail;
-	enum err fail_with;
-	bool no_maps, content_in_rows, away, up;
-	uint64_t floor;			/* what went away before is forgotten */
-	struct api_call *running;
-	char *gone_subscribed;
-} st;
+struct fake_state fake;
+#define st fake
 
 static const char plain[] = "From: Ann <ann@example.test>\r\nTo: bob@example.test\r\n"
 			    "Subject: Hello w\xc3\xb6rld\r\nDate: Mon, 2 Jan 2006 15:04:05 +0000\r\n"
@@ -88,7 +34,7 @@ static struct folder *by_path(const char *path)
 	return NULL;
 }
 
-static struct folder *by_fid(uint64_t fid)
+struct folder *fake_by_fid(uint64_t fid)
 {
 	for (size_t i = 0; i < st.n_folders; i++)
 		if (st.f[i].fid == fid)
@@ -96,7 +42,7 @@ static struct folder *by_fid(uint64_t fid)
 	return NULL;
 }
 
-static struct msg *by_uid(struct folder *f, uint32_t uid)
+struct msg *fake_by_uid(struct folder *f, uint32_t uid)
 {
 	for (size_t i = 0; f && i < f->n; i++)
 		if (f->m[i].uid == uid && !f->m[i].gone)
@@ -119,7 +65,7 @@ static struct folder *add_folder(const char *path, const char *role)
 	return f;
 }
 
-static struct msg *add_msg(struct folder *f, const char *content, size_t n, unsigned flags)
+struct msg *fake_add(struct folder *f, const char *content, size_t n, unsigned flags)
 {
 	struct msg *m = &f->m[f->n++];
 
@@ -165,17 +111,18 @@ void fake_reset(void)
 		free(st.gone_subscribed);
 	}
 	memset(&st, 0, sizeof(st));
+	fake_stage_reset();
 	st.up = true;
 	list_init(&st.calls);
 	list_init(&st.watches);
 	f = add_folder("INBOX", "inbox");
 	f->subscribed = true;
-	add_msg(f, plain, strlen(plain), FLAG_SEEN);
-	add_msg(f, multi, strlen(multi), 0);
-	add_msg(f, plain, strlen(plain), FLAG_FLAGGED);
+	fake_add(f, plain, strlen(plain), FLAG_SEEN);
+	fake_add(f, multi, strlen(multi), 0);
+	fake_add(f, plain, strlen(plain), FLAG_FLAGGED);
 	f->m[2].keyword = xstrdup("junk");
 	f->uidnext = 9;			/* a gap */
-	add_msg(f, plain, strlen(plain), FLAG_SEEN | FLAG_DELETED);
+	fake_add(f, plain, strlen(plain), FLAG_SEEN | FLAG_DELETED);
 	f->recent_uid = 9;
 	add_folder("Sent", "sent")->subscribed = true;
 	add_folder("Drafts", "drafts");
@@ -193,7 +140,7 @@ static void hint(void)
 
 uint32_t fake_deliver(const char *folder, const char *content)
 {
-	uint32_t uid = add_msg(by_path(folder), content, strlen(content), 0)->uid;
+	uint32_t uid = fake_add(by_path(folder), content, strlen(content), 0)->uid;
 
 	hint();
 	return uid;
@@ -202,7 +149,7 @@ uint32_t fake_deliver(const char *folder, const char *content)
 void fake_set_flags(const char *folder, uint32_t uid, unsigned flags)
 {
 	struct folder *f = by_path(folder);
-	struct msg *m = by_uid(f, uid);
+	struct msg *m = fake_by_uid(f, uid);
 
 	m->flags = flags;
 	f->modseq = m->modseq = ++st.cn;
@@ -213,7 +160,7 @@ void fake_expunge(const char *folder, uint32_t uid)
 {
 	struct folder *f = by_path(folder);
 
-	by_uid(f, uid)->gone = f->modseq = ++st.cn;
+	fake_by_uid(f, uid)->gone = f->modseq = ++st.cn;
 	hint();
 }
 
@@ -229,14 +176,14 @@ void fake_remove_folder(const char *folder)
 
 const char *fake_content(const char *folder, uint32_t uid)
 {
-	struct msg *m = by_uid(by_path(folder), uid);
+	struct msg *m = fake_by_uid(by_path(folder), uid);
 
 	return m ? m->content : NULL;
 }
 
 unsigned fake_flags(const char *folder, uint32_t uid)
 {
-	struct msg *m = by_uid(by_path(folder), uid);
+	struct msg *m = fake_by_uid(by_path(folder), uid);
 
 	return m ? m->flags : 0;
 }
@@ -294,7 +241,7 @@ enum err account_locate(struct cas *cas, const struct guid *principal, struct st
 
 /* ---- making calls ------------------------------------------------------------- */
 
-static struct api_call *call(enum kind kind, void *cb, void *ctx)
+struct api_call *fake_call(enum kind kind, void *cb, void *ctx)
 {
 	struct api_call *c = xcalloc(1, sizeof(*c));
 
@@ -332,7 +279,7 @@ void api_grant(struct api_call *c, size_t bytes)
 struct api_call *store_folder_list(const struct store_at *at, const char *path,
 				   store_folders_cb *cb, void *ctx)
 {
-	struct api_call *c = call(LISTING, (void *)cb, ctx);
+	struct api_call *c = fake_call(LISTING, (void *)cb, ctx);
 
 	(void)at;
 	c->path = path ? xstrdup(path) : NULL;
@@ -342,7 +289,7 @@ struct api_call *store_folder_list(const struct store_at *at, const char *path,
 struct api_call *store_folder_create(const struct store_at *at, const char *path,
 				     const char *role, store_folders_cb *cb, void *ctx)
 {
-	struct api_call *c = call(LISTING, (void *)cb, ctx);
+	struct api_call *c = fake_call(LISTING, (void *)cb, ctx);
 
 	(void)at;
 	(void)role;
@@ -354,7 +301,7 @@ struct api_call *store_folder_create(const struct store_at *at, const char *path
 static struct api_call *done_call(const char *path, const char *path2, char what,
 				  store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = call(DONE_CALL, (void *)cb, ctx);
+	struct api_call *c = fake_call(DONE_CALL, (void *)cb, ctx);
 
 	c->path = xstrdup(path);
 	c->path2 = path2 ? xstrdup(path2) : NULL;
@@ -387,7 +334,7 @@ struct api_call *store_folder_subscribe(const struct store_at *at, const char *p
 struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read_write,
 			      bool with_runs, store_select_cb *cb, void *ctx)
 {
-	struct api_call *c = call(SELECTING, (void *)cb, ctx);
+	struct api_call *c = fake_call(SELECTING, (void *)cb, ctx);
 
 	(void)at;
 	c->fid = fid;
@@ -399,7 +346,7 @@ struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read
 struct api_call *store_fetch(const struct store_at *at, const struct store_fetch *f,
 			     store_rows_cb *rows, store_fetch_cb *cb, void *ctx)
 {
-	struct api_call *c = call(FETCHING, (void *)cb, ctx);
+	struct api_call *c = fake_call(FETCHING, (void *)cb, ctx);
 
 	(void)at;
 	c->rows = (void *)rows;
@@ -414,7 +361,7 @@ struct api_call *store_content(const struct store_at *at, uint64_t fid, uint32_t
 			       uint64_t offset, uint64_t length, bool set_seen,
 			       store_bytes_cb *bytes, store_content_cb *cb, void *ctx)
 {
-	struct api_call *c = call(CONTENT, (void *)cb, ctx);
+	struct api_call *c = fake_call(CONTENT, (void *)cb, ctx);
 
 	(void)at;
 	CHECK(length > 0);
@@ -430,7 +377,7 @@ struct api_call *store_content(const struct store_at *at, uint64_t fid, uint32_t
 struct api_call *store_query(const struct store_at *at, const struct store_query *q,
 			     store_query_cb *cb, void *ctx)
 {
-	struct api_call *c = call(QUERYING, (void *)cb, ctx);
+	struct api_call *c = fake_call(QUERYING, (void *)cb, ctx);
 
 	(void)at;
 	c->fid = q->fid;
@@ -441,38 +388,10 @@ struct api_call *store_query(const struct store_at *at, const struct store_query
 	return c;
 }
 
-struct api_call *store_append(const struct store_at *at, const struct store_append *a,
-			      void (*writable)(void *ctx), store_append_cb *cb, void *ctx)
-{
-	struct api_call *c = call(APPENDING, (void *)cb, ctx);
-
-	(void)at;
-	c->fid = a->fid;
-	c->a = *a;
-	c->keyword = a->keywords ? xstrdup(a->keywords[0]) : NULL;
-	c->writable = writable;
-	c->data = xcalloc(1, a->size + 1);
-	c->room = 5;
-	return c;
-}
-
-size_t store_append_room(const struct api_call *c)
-{
-	return c->room;
-}
-
-void store_append_data(struct api_call *c, const void *p, size_t n)
-{
-	CHECK(n <= c->room && c->len + n <= c->a.size);
-	memcpy(c->data + c->len, p, n);
-	c->len += n;
-	c->room -= n;
-}
-
 struct api_call *store_flags(const struct store_at *at, const struct store_flags *f,
 			     store_rows_cb *rows, store_flags_cb *cb, void *ctx)
 {
-	struct api_call *c = call(FLAGGING, (void *)cb, ctx);
+	struct api_call *c = fake_call(FLAGGING, (void *)cb, ctx);
 
 	(void)at;
 	c->rows = (void *)rows;
@@ -489,7 +408,7 @@ struct api_call *store_flags(const struct store_at *at, const struct store_flags
 struct api_call *store_copy(const struct store_at *at, uint64_t fid, struct uid_ranges uids,
 			    const char *to_path, bool move, store_copy_cb *cb, void *ctx)
 {
-	struct api_call *c = call(COPYING, (void *)cb, ctx);
+	struct api_call *c = fake_call(COPYING, (void *)cb, ctx);
 
 	(void)at;
 	c->fid = fid;
@@ -502,7 +421,7 @@ struct api_call *store_copy(const struct store_at *at, uint64_t fid, struct uid_
 struct api_call *store_expunge(const struct store_at *at, uint64_t fid, struct uid_ranges uids,
 			       bool any_flag, store_expunge_cb *cb, void *ctx)
 {
-	struct api_call *c = call(EXPUNGING, (void *)cb, ctx);
+	struct api_call *c = fake_call(EXPUNGING, (void *)cb, ctx);
 
 	(void)at;
 	CHECK(uids.n > 0);
@@ -516,7 +435,7 @@ struct api_call *store_changes(const struct store_at *at, uint64_t fid, uint64_t
 			       uint32_t limit, store_rows_cb *rows, store_changes_cb *cb,
 			       void *ctx)
 {
-	struct api_call *c = call(CHANGING, (void *)cb, ctx);
+	struct api_call *c = fake_call(CHANGING, (void *)cb, ctx);
 
 	(void)at;
 	(void)limit;
@@ -535,7 +454,7 @@ struct api_call *store_gone(const struct store_at *at, uint64_t fid, uint64_t si
 struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
 			     store_hint_cb *hint_cb, store_done_cb *gone, void *ctx)
 {
-	struct api_call *c = call(WATCHING, (void *)hint_cb, ctx);
+	struct api_call *c = fake_call(WATCHING, (void *)hint_cb, ctx);
 
 	(void)at;
 	(void)since_cn;
@@ -692,7 +611,7 @@ static void answer_done(struct api_call *c, enum err e)
 
 static void answer_select(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid);
+	struct folder *f = fake_by_fid(c->fid);
 	struct uid_range r[MAX_MSGS];
 	struct store_selected s = { .runs = { r, 0 } };
 	static const char *const words[] = { "junk" };
@@ -724,7 +643,7 @@ static void answer_select(struct api_call *c, enum err e)
 
 static void answer_fetch(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid);
+	struct folder *f = fake_by_fid(c->fid);
 
 	for (size_t i = 0; !e && f && i < f->n && !c->cancelled; i++)
 		if (!f->m[i].gone && within(c, f->m[i].uid) &&
@@ -737,8 +656,8 @@ static void answer_fetch(struct api_call *c, enum err e)
 
 static void answer_content(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid);
-	struct msg *m = by_uid(f, c->bits);
+	struct folder *f = fake_by_fid(c->fid);
+	struct msg *m = fake_by_uid(f, c->bits);
 	size_t size = m ? strlen(m->content) : 0;
 
 	if (!e && m == NULL)
@@ -777,7 +696,7 @@ static bool matches(const struct api_call *c, const struct msg *m)
 
 static void answer_query(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid);
+	struct folder *f = fake_by_fid(c->fid);
 	struct uid_range r[MAX_MSGS];
 	size_t n = 0;
 	bool more = false;
@@ -793,31 +712,10 @@ static void answer_query(struct api_call *c, enum err e)
 }
 
 /* False: it has not got everything yet. */
-static bool answer_append(struct api_call *c, enum err e)
-{
-	struct folder *f = by_fid(c->fid);
-	struct msg *m;
-
-	if (!e && c->len < c->a.size) {
-		c->room = 5;
-		c->writable(c->ctx);
-		return false;
-	}
-	if (!e) {
-		m = add_msg(f, c->data, c->len, c->a.flags);
-		m->keyword = c->keyword ? xstrdup(c->keyword) : NULL;
-		if (c->a.internal_ms)
-			m->date_ms = c->a.internal_ms;
-		((store_append_cb *)c->cb)(c->ctx, e, f->uidvalidity, m->uid, m->modseq);
-	} else {
-		((store_append_cb *)c->cb)(c->ctx, e, 0, 0, 0);
-	}
-	return true;
-}
 
 static void answer_flags(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid);
+	struct folder *f = fake_by_fid(c->fid);
 	struct uid_range refused[MAX_MSGS];
 	size_t n = 0;
 
@@ -847,7 +745,7 @@ static void answer_flags(struct api_call *c, enum err e)
 
 static void answer_copy(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid), *to = by_path(c->path);
+	struct folder *f = fake_by_fid(c->fid), *to = by_path(c->path);
 	struct uid_range from[MAX_MSGS], into[MAX_MSGS];
 	size_t n = 0, had = f->n;
 
@@ -858,7 +756,7 @@ static void answer_copy(struct api_call *c, enum err e)
 
 		if (m->gone || !within(c, m->uid))
 			continue;
-		copy = add_msg(to, m->content, strlen(m->content), m->flags);
+		copy = fake_add(to, m->content, strlen(m->content), m->flags);
 		from[n] = (struct uid_range){ m->uid, m->uid };
 		into[n++] = (struct uid_range){ copy->uid, copy->uid };
 		if (c->on)
@@ -870,7 +768,7 @@ static void answer_copy(struct api_call *c, enum err e)
 
 static void answer_expunge(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid);
+	struct folder *f = fake_by_fid(c->fid);
 	struct uid_range gone[MAX_MSGS];
 	size_t n = 0;
 
@@ -885,7 +783,7 @@ static void answer_expunge(struct api_call *c, enum err e)
 
 static void answer_changes(struct api_call *c, enum err e)
 {
-	struct folder *f = by_fid(c->fid);
+	struct folder *f = fake_by_fid(c->fid);
 	struct uid_range gone[MAX_MSGS];
 	struct store_changes ch = { .until = st.cn, .gone = { gone, 0 } };
 
@@ -921,7 +819,7 @@ static struct api_call *oldest(void)
 		struct api_call *c = CONTAINER_OF(n, struct api_call, node);
 		bool fails = st.fail && strcmp(st.fail, kind_names[c->kind]) == 0;
 
-		if (c->kind != APPENDING || fails || c->room == 0 || c->len == c->a.size)
+		if (fails || !fake_wants_bytes(c))
 			return c;
 	}
 	return NULL;
@@ -947,7 +845,8 @@ bool fake_step(void)
 	case FETCHING:	answer_fetch(c, e); break;
 	case CONTENT:	answer_content(c, e); break;
 	case QUERYING:	answer_query(c, e); break;
-	case APPENDING: done = answer_append(c, e); break;
+	case APPENDING: done = fake_answer_append(c, e); break;
+	case PLACING:	fake_answer_place(c, e); break;
 	case FLAGGING:	answer_flags(c, e); break;
 	case COPYING:	answer_copy(c, e); break;
 	case EXPUNGING: answer_expunge(c, e); break;

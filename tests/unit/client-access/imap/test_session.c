@@ -64,23 +64,6 @@ static const struct talk cases[] = {
 	  "d OK Done.\r\ne OK Done.\r\nf NO [NONEXISTENT] No such mailbox.\r\n"
 	  "g NO [ALREADYEXISTS] There is one of that name already.\r\nh NO [CANNOT] INBOX stays.\r\n"
 	  "* LIST (\\NonExistent \\Subscribed) \"/\" y\r\ni OK Done.\r\n", false },
-	{ "append", 'a', "a APPEND Sent (\\Seen x) \"17-Jul-1996 02:44:25 -0700\" {12+}\r\nSubject: x\r\n\r\n"
-	  "b STATUS Sent (MESSAGES UNSEEN)\r\n",
-	  "a OK [APPENDUID 7 1] Done.\r\n* STATUS Sent (MESSAGES 1 UNSEEN 0)\r\nb OK Done.\r\n", false },
-	{ "append to nothing", 'a', "a APPEND Nope {3+}\r\nabc\r\nb NOOP\r\n",
-	  "a NO [TRYCREATE] No such mailbox.\r\nb OK Done.\r\n", false },
-	{ "append, waiting", 'a', "a APPEND Nope {3}\r\nb NOOP\r\n",
-	  "a NO [TRYCREATE] No such mailbox.\r\nb OK Done.\r\n", false },
-	{ "append with a tail", 'a', "a APPEND Sent {12+}\r\nSubject: x\r\n y\r\nb STATUS Sent (MESSAGES)\r\n",
-	  "a BAD Too many arguments.\r\n* STATUS Sent (MESSAGES 0)\r\nb OK Done.\r\n", false },
-	{ "two messages", 'a', "a APPEND Sent {12+}\r\nSubject: x\r\n {3+}\r\nabc\r\nb STATUS Sent (MESSAGES)\r\n",
-	  "a BAD One message at a time.\r\n* STATUS Sent (MESSAGES 0)\r\nb OK Done.\r\n", false },
-	{ "append too big", 'a', "a APPEND Sent {100001}\r\nb NOOP\r\n",
-	  "a NO [TOOBIG] Message too large.\r\nb OK Done.\r\n", false },
-	{ "append nothing", 'a', "a APPEND Sent {0}\r\nb APPEND Sent\r\n",
-	  "a NO [CANNOT] An empty message is none.\r\nb BAD Malformed command.\r\n", false },
-	{ "append bad flags", 'a', "a APPEND Sent (\\) {3+}\r\nabc\r\nb NOOP\r\n",
-	  "a BAD Malformed APPEND.\r\nb OK Done.\r\n", false },
 	{ "fetch", 's', "a FETCH 1:* (UID FLAGS)\r\n",
 	  "* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (UID 2 FLAGS ())\r\n"
 	  "* 3 FETCH (UID 3 FLAGS (\\Flagged junk))\r\n"
