@@ -94,6 +94,7 @@ static bool parse_head(struct imap_reader *r, size_t end)
 	}
 	imap_lex_init(&r->cmd.args, (struct span){ r->text.data + r->args_at,
 						   end - r->args_at }, &r->arena);
+	r->cmd.args.utf8 = r->utf8;
 	return true;
 }
 

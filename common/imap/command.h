@@ -66,6 +66,7 @@ struct imap_reader {
 	uint64_t left;			/* bytes of it still to come */
 	struct span data;
 	const char *why;		/* "BAD ...", "NO ...", for FATAL just the text */
+	bool utf8;			/* set by the owner: cmd.args are to be read so */
 	/* private */
 	const struct imap_limits *lim;
 	struct arena arena;

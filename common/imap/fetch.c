@@ -106,8 +106,12 @@ static bool partial(struct imap_lex *l, struct imap_section *s)
 		return true;
 	l->p++;
 	s->partial = true;
-	return imap_lex_u32(l, &s->offset) && imap_lex_char(l, '.') &&
-	       imap_lex_nz32(l, &s->count) && imap_lex_char(l, '>');
+	if (!imap_lex_u63(l, &s->offset) || !imap_lex_char(l, '.') ||
+	    !imap_lex_u63(l, &s->count))
+		return false;
+	if (s->count == 0)
+		return imap_lex_fail(l, "Zero is not allowed here.");
+	return imap_lex_char(l, '>');
 }
 
 static struct imap_section *new_section(struct imap_lex *l, struct imap_fetch *f)
@@ -278,6 +282,8 @@ static bool modifiers(struct imap_lex *l, struct imap_fetch *f)
 		if (!modifier(l, f))
 			return false;
 	} while (imap_lex_peek(l) == ' ' && l->p++);
+	if (f->vanished && !f->has_changed_since)
+		return imap_lex_fail(l, "VANISHED needs CHANGEDSINCE.");
 	return imap_lex_char(l, ')');
 }
 
@@ -340,6 +346,6 @@ enum err imap_write_section(struct buf *out, const struct imap_section *s)
 	if (!e)
 		e = buf_addc(out, ']');
 	if (!e && s->partial)
-		e = buf_addf(out, "<%u>", s->offset);
+		e = buf_addf(out, "<%llu>", (unsigned long long)s->offset);
 	return e;
 }

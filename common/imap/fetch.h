@@ -56,7 +56,7 @@ struct imap_section {
 	size_t n_fields;
 	bool peek;			/* does not set \Seen */
 	bool partial;			/* <offset.count> */
-	uint32_t offset, count;		/* count > 0 */
+	uint64_t offset, count;		/* count > 0; RFC 9051: 63 bits */
 	enum imap_section_name name;
 };
 

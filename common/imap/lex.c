@@ -239,6 +239,12 @@ static void raise_inbox(char *name)
 
 static bool decode(struct imap_lex *l, struct span raw, char **out)
 {
+	if (l->utf8) {
+		if (!imap_utf8_valid(raw))
+			return imap_lex_fail(l, "Mailbox name is not UTF-8.");
+		*out = arena_strn(l->arena, raw.n ? raw.p : "", raw.n);
+		return true;
+	}
 	if (imap_utf7_decode(raw, l->arena, out) != ERR_OK)
 		return imap_lex_fail(l, "Mailbox name is not modified UTF-7.");
 	return true;

@@ -20,6 +20,7 @@ struct imap_lex {
 	const char *p, *end;
 	struct arena *arena;	/* borrowed */
 	const char *why;	/* the first failure, or NULL */
+	bool utf8;		/* mailbox names come in UTF-8 (RFC 6855, RFC 9051) */
 };
 
 /* RFC 7888 literal header as it stands in a command. */
@@ -59,7 +60,7 @@ bool imap_lex_u32(struct imap_lex *l, uint32_t *out) A_MUST_USE;
 bool imap_lex_nz32(struct imap_lex *l, uint32_t *out) A_MUST_USE;
 bool imap_lex_u63(struct imap_lex *l, uint64_t *out) A_MUST_USE;	/* mod-sequence-valzer */
 
-/* A mailbox name in modified UTF-7, given back as UTF-8 in the arena with INBOX
+/* A mailbox name in modified UTF-7 (in UTF-8 if l->utf8), given back as UTF-8 in the arena with INBOX
  * (alone or as the first level, '/' being the delimiter) in upper case. */
 bool imap_lex_mailbox(struct imap_lex *l, char **out) A_MUST_USE;
 /* The same for LIST: % and * may stand bare, nothing is put in upper case. */

@@ -9,6 +9,8 @@ static const struct {
 	{ "CONDSTORE", 0, true },
 	{ "QRESYNC", MODE_QRESYNC, true },		/* RFC 7162 3.2.3 */
 	{ "UIDONLY", MODE_UIDONLY, false },
+	{ "UTF8=ACCEPT", MODE_UTF8, false },
+	{ "IMAP4rev2", MODE_REV2 | MODE_UTF8, false },	/* RFC 9051 5.1: names in UTF-8 */
 };
 
 /* Unknown names are ignored. */
@@ -42,6 +44,7 @@ enum next imap_verb_enable(struct imap_session *s)
 		out_fmt(s, " %s", extensions[i].name);
 	}
 	out_str(s, "\r\n");
+	s->reader.utf8 = s->modes & MODE_UTF8;
 	/* RFC 7162 3.1.2: the client begins to count from here. */
 	if (s->condstore && !had_condstore && s->state == IN_SELECTED)
 		out_fmt(s, "* OK [HIGHESTMODSEQ %llu] Highest.\r\n",

@@ -425,9 +425,9 @@ static const char *refused(const struct imap_session *s, const struct imap_fetch
 		return "BAD PARTIAL goes with UID FETCH only.";
 	if (!f->vanished)
 		return NULL;
-	return !uid		       ? "BAD VANISHED goes with UID FETCH only." :
-	       !f->has_changed_since   ? "BAD VANISHED needs CHANGEDSINCE." :
-	       s->modes & MODE_QRESYNC ? NULL : "BAD Say ENABLE QRESYNC first.";
+	if (!uid)
+		return "BAD VANISHED goes with UID FETCH only.";
+	return s->modes & MODE_QRESYNC ? NULL : "BAD Say ENABLE QRESYNC first.";
 }
 
 enum next imap_verb_fetch(struct imap_session *s)

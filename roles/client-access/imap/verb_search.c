@@ -468,6 +468,10 @@ enum next imap_verb_search(struct imap_session *s)
 			: imap_bad(s);
 	if (r->q.has_modseq)
 		s->condstore = true;
+	if ((s->modes & MODE_REV2) && !r->q.esearch) {	/* RFC 9051 6.4.4 */
+		r->q.esearch = true;
+		r->q.returns = IMAP_RETURN_ALL;
+	}
 	r->uid = s->reader.cmd.uid;
 	r->now_ms = clock_wall_ms();
 	imap_seqset_init(&r->candidates, &s->reader.arena, MAX_HITS);

@@ -5,6 +5,7 @@
 #include "common/imap/fetch.h"
 #include "common/imap/list.h"
 #include "common/imap/search.h"
+#include "common/imap/select.h"
 #include "common/imap/status.h"
 #include "common/imap/store.h"
 #include "common/imap/utf7.h"
@@ -431,6 +432,7 @@ static void test_status(void **state)
 	static const struct row rows[] = {
 		{ "(MESSAGES)", "1" }, { "(uidnext UIDVALIDITY)", "12" },
 		{ "(MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ SIZE)", "127" },
+		{ "(DELETED MAILBOXID APPENDLIMIT)", "896" },
 		{ "()", "" }, { "MESSAGES", "" }, { "(MESSAGES", "" }, { "(MESSAGES )", "" },
 		{ "(MESSAGESX)", "" }, { "(MESSAGES) x", "" },
 	};
@@ -453,8 +455,13 @@ static bool show_fetch(struct imap_lex *l, struct buf *out)
 		assert_int_equal(imap_write_section(out, &f.sections[i]), ERR_OK);
 		put(out, "%s", f.sections[i].peek ? "" : "!");
 		if (f.sections[i].partial)
-			put(out, "%u", f.sections[i].count);
+			put(out, "%" PRIu64, f.sections[i].count);
 	}
+	if (f.partial.from)
+		put(out, " part %s%u:%u", f.partial.from_end ? "-" : "", f.partial.from,
+		    f.partial.to);
+	if (f.vanished)
+		put(out, " vanished");
 	if (f.has_changed_since)
 		put(out, " since %" PRIu64, f.changed_since);
 	return true;
@@ -474,6 +481,16 @@ static void test_fetch(void **state)
 		{ "(RFC822 RFC822.SIZE RFC822.HEADER RFC822.TEXT)",
 		  "8 RFC822! RFC822.HEADER RFC822.TEXT!" },
 		{ "FLAGS (CHANGEDSINCE 12)", "130 since 12" },
+		{ "FLAGS (VANISHED CHANGEDSINCE 1)", "130 vanished since 1" },
+		{ "UID (PARTIAL -9:-3 CHANGEDSINCE 1)", "129 part -3:9 since 1" },
+		{ "(BINARY[1.2]<3.4> BINARY.PEEK[] BINARY.SIZE[7])", "0 BINARY[1.2]<3>!4 BINARY[] BINARY.SIZE[7]" },
+		{ "(EMAILID THREADID SAVEDATE)", "1792" }, { "PREVIEW", "2048" },
+		{ "(PREVIEW (LAZY) UID PREVIEW)", "6145" }, { "PREVIEW (LAZY) (CHANGEDSINCE 1)", "6272 since 1" },
+		{ "BODY[]<9223372036854775807.9223372036854775807>", "0 BODY[]<9223372036854775807>!9223372036854775807" },
+		{ "BODY[]<9223372036854775808.1>", "" }, { "PREVIEW (LAZY UID)", "" }, { "PREVIEW (", "" },
+		{ "BINARY[TEXT]", "" }, { "BINARY[1.]", "" }, { "BINARY.SIZE[1]<0.1>", "" }, { "BINARY[", "" },
+		{ "UID (PARTIAL 1)", "" }, { "UID (PARTIAL 1:-2)", "" }, { "UID (PARTIAL -0:-2)", "" },
+		{ "UID (PARTIAL 1:2", "" },
 		{ "", "" }, { "()", "" }, { "(ALL)", "" }, { "FLAGS UID", "" }, { "(FLAGS", "" },
 		{ "BODY[", "" }, { "BODY[1.]", "" }, { "BODY[0]", "" }, { "BODY[MIME]", "" },
 		{ "BODY[.1]", "" }, { "BODY[TEXT]<0.0>", "" }, { "BODY[TEXT]<0>", "" },
@@ -514,6 +531,50 @@ static void test_fetch_bounds(void **state)
 		buf_fini(&b);
 	}
 	arena_fini(&a);
+}
+
+/* ---- select ---------------------------------------------------------------- */
+
+static bool show_select(struct imap_lex *l, struct buf *out)
+{
+	struct imap_select s;
+	struct imap_sample i;
+
+	if (!imap_lex_select(l, &s))
+		return false;
+	put(out, ".%s", s.condstore ? " condstore" : "");
+	if (s.has_qresync)
+		put(out, " %u %" PRIu64, s.qresync.uidvalidity, s.qresync.modseq);
+	if (s.qresync.has_known) {
+		put(out, " ");
+		assert_int_equal(imap_seqset_write(&s.qresync.known, out), ERR_OK);
+	}
+	imap_sample_init(&i, &s.qresync);
+	while (imap_sample_next(&i))
+		put(out, " %u=%u", i.seq, i.uid);
+	return true;
+}
+
+static void test_select(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "." }, { " (CONDSTORE)", ". condstore" }, { " (QRESYNC (7 9))", ". 7 9" },
+		{ " (condstore QRESYNC (7 9 4,1:2))", ". condstore 7 9 1:2,4" },
+		{ " (QRESYNC (7 9 1:9 (1,3:4 2,5,9)))", ". 7 9 1:9 1=2 3=5 4=9" },
+		{ " (QRESYNC (7 9 (1 2)))", ". 7 9 1=2" },
+		{ " (QRESYNC (4294967295 9223372036854775807 4294967295))",
+		  ". 4294967295 9223372036854775807 4294967295" },
+		{ " ", "" }, { " ()", "" }, { " (CONDSTORE", "" }, { " (CONDSTORE )", "" }, { "x", "" },
+		{ " (QRESYNC)", "" }, { " (QRESYNC ())", "" }, { " (QRESYNC (7))", "" },
+		{ " (QRESYNC (7 9 ))", "" }, { " (QRESYNC (7 9 *))", "" }, { " (QRESYNC (7 9 1:*))", "" },
+		{ " (QRESYNC (7 9 1 (1:2 1)))", "" }, { " (QRESYNC (7 9 1 (1 1) 1))", "" },
+		{ " (QRESYNC (7 9 1 ()))", "" }, { " (QRESYNC (7 9 1 (1:4294967295 1)))", "" },
+		{ " (QRESYNC (0 9))", "" }, { " (QRESYNC (7 0))", "" }, { " (QRESYNC (7 9)) x", "" },
+		{ " (QRESYNC (7 9) QRESYNC (7 9))", "" }, { " (QRESYNC (7 9223372036854775808))", "" },
+	};
+
+	(void)state;
+	check_rows(rows, N_ELEMS(rows), show_select);
 }
 
 /* ---- search ---------------------------------------------------------------- */
@@ -750,6 +811,7 @@ int main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_fetch),
+		cmocka_unit_test(test_select),
 		cmocka_unit_test(test_fetch_bounds),
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_search_bad_charset_is_told_apart),

@@ -51,6 +51,24 @@ static const struct talk cases[] = {
 	  "d FETCH 1:4 UID (CHANGEDSINCE 4)\r\n",
 	  QRESYNC_IN ROW_4 "a OK Done.\r\nb BAD VANISHED goes with UID FETCH only.\r\n"
 	  "c BAD VANISHED needs CHANGEDSINCE.\r\n* 4 FETCH (UID 9 MODSEQ (5))\r\nd OK Done.\r\n", false },
+	{ "names in UTF-8", 'a', "a CREATE B&APw-cher\r\nu ENABLE UTF8=ACCEPT\r\nb STATUS \"B\xc3\xbc" "cher\" (MESSAGES)\r\n"
+	  "c CREATE \"A&-B\"\r\nd STATUS \"\xc3\" (MESSAGES)\r\ne LIST \"\" \"[B]\xc3*\"\r\n"
+	  "f LIST \"\" B\xc3\xbc%\r\n",
+	  "a OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABt)] Done.\r\n"
+	  "* ENABLED UTF8=ACCEPT\r\nu OK Done.\r\n* STATUS \"B\xc3\xbc" "cher\" (MESSAGES 0)\r\nb OK Done.\r\n"
+	  "c OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABu)] Done.\r\nd BAD Mailbox name is not UTF-8.\r\n"
+	  "e BAD Mailbox name is not UTF-8.\r\nf BAD Too many arguments.\r\n", false },
+	{ "rev2", 'a', "u ENABLE IMAP4rev2\r\na SELECT INBOX\r\nb FETCH 3 FLAGS\r\nc SEARCH UNSEEN\r\n"
+	  "d STORE 3 FLAGS ()\r\ne FETCH 1 BODY.PEEK[]<9223372036854775807.1>\r\nf SEARCH DRAFT\r\n",
+	  "* ENABLED IMAP4rev2\r\nu OK Done.\r\n"
+	  "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk)\r\n"
+	  "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk \\*)] "
+	  "Flags you may change.\r\n* 4 EXISTS\r\n* OK [UIDVALIDITY 7] UIDs are valid.\r\n"
+	  "* OK [UIDNEXT 10] Predicted next UID.\r\n* OK [HIGHESTMODSEQ 5] Highest.\r\n"
+	  "* OK [MAILBOXID (" INBOX_ID ")] Its own.\r\n* LIST () \"/\" INBOX\r\na " OPEN
+	  "* 3 FETCH (FLAGS (\\Flagged junk))\r\nb OK Done.\r\n* ESEARCH (TAG \"c\") ALL 2:3\r\nc OK Done.\r\n"
+	  "* 3 FETCH (UID 3 FLAGS (junk))\r\nd OK Done.\r\n"
+	  "* 1 FETCH (BODY[]<9223372036854775807> \"\")\r\ne OK Done.\r\n* ESEARCH (TAG \"f\")\r\nf OK Done.\r\n", false },
 	{ "only UIDs", 's', UIDONLY_ON "a FETCH 1 UID\r\nb UID FETCH 3 FLAGS\r\nc UID FETCH 3 (UID FLAGS)\r\n"
 	  "d UID STORE 3 FLAGS ()\r\ne STORE 3 FLAGS ()\r\nf EXPUNGE\r\ng COPY 1 Sent\r\nh SEARCH ALL\r\n",
 	  UIDONLY_OK "a BAD [UIDREQUIRED] Only UIDs name messages now.\r\n"
