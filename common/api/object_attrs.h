@@ -94,6 +94,19 @@
 	  "who may send on its behalf, named in Sender:")                                            \
 	X(73, SENT_COPY, "sent-copy", TEXT, 0, IN(MAILBOX),                                            \
 	  "what others send as it is kept by: sender, mailbox, both or none")  \
+	/* 80 to 89: logins */                                                                        \
+	X(80, SCRAM_SHA1, "scram-sha-1", BYTES, ATTR_SECRET, IN(MAILBOX),                             \
+	  "SCRAM-SHA-1 verifier, sealed")                                                             \
+	X(81, ALLOW_SHA1, "allow-scram-sha-1", BOOL, 0, IN(ORGANISATION),                             \
+	  "new passwords get a SCRAM-SHA-1 verifier too, and it is offered; no")                       \
+	X(82, ISSUER, "issuer", TEXT, ATTR_REQUIRED, IN(OAUTH_ISSUER), "\"iss\" of its tokens, exactly") \
+	X(83, AUDIENCE, "audience", TEXT, ATTR_MULTI | ATTR_REQUIRED, IN(OAUTH_ISSUER),               \
+	  "\"aud\" of tokens that are for us, one of these")                                          \
+	X(84, JWK, "jwk", TEXT, ATTR_MULTI, IN(OAUTH_ISSUER), "its public keys, each a JWK")           \
+	X(85, CLAIM, "claim", TEXT, 0, IN(OAUTH_ISSUER), "claim that names the user; email")           \
+	X(86, SCOPE, "scope", TEXT, 0, IN(OAUTH_ISSUER), "scope that a token must have; none")         \
+	X(87, CERTIFICATE, "certificate-fingerprint", BYTES, ATTR_MULTI, IN(MAILBOX),                 \
+	  "SHA-256 of TLS client certificates that stand for the user, up to 8")                      \
 	/* 100 to 139: unified messaging */                                                            \
 	X(100, EXTENSION_DIGITS, "extension-digits", NUMBER, 0, IN(DIAL_PLAN),                         \
 	  "digits of an extension")                                                                    \

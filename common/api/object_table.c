@@ -22,6 +22,7 @@ static const char *const classes[] = {
 	[CLASS_ADMIN] = "admin",
 	[CLASS_TRANSPORT] = "transport",
 	[CLASS_PUBLIC_FOLDER] = "public-folder",
+	[CLASS_OAUTH_ISSUER] = "oauth",
 	[CLASS_DIAL_PLAN] = "dial-plan",
 	[CLASS_IP_GATEWAY] = "ip-gateway",
 	[CLASS_HUNT_GROUP] = "hunt-group",

@@ -29,6 +29,8 @@ struct login {
 	struct login_conf conf;
 	struct throttle *accounts, *sources;
 	struct cache *cache;
+	struct oauth *oauth;
+	bool sha1;
 	uv_idle_t turn;
 	struct list calls;		/* all */
 	struct list ready;		/* answered when the loop turns */
@@ -344,6 +346,7 @@ void login_free(struct login **lp)
 	throttle_free(&l->accounts);
 	throttle_free(&l->sources);
 	cache_free(&l->cache);
+	oauth_free(&l->oauth);
 	uv_close((uv_handle_t *)&l->turn, on_closed);
 }
 
@@ -373,6 +376,68 @@ void login_note(struct login *l, const struct login_try *t, bool ok)
 	else
 		l->stats.denied++;
 	sodium_memzero(&cred, sizeof(cred));
+}
+
+void login_note_source(struct login *l, const struct login_try *t)
+{
+	struct addr source = addr_source(&t->source);
+
+	l->stats.denied++;
+	if (t->source.family)
+		throttle_fail(l->sources, &source, SOURCE_KEY, t->now_ms);
+}
+
+static bool has_cert(const struct credential *c, const uint8_t cert[32])
+{
+	for (size_t i = 0; i < c->n_certs; i++)
+		if (sodium_memcmp(c->certs[i], cert, sizeof(c->certs[i])) == 0)
+			return true;
+	return false;
+}
+
+enum err login_admit(struct login *l, const struct login_try *t, struct login_result *out)
+{
+	struct addr source = addr_source(&t->source);
+	struct credential cred;
+	enum err e;
+
+	if (t->source.family && throttle_wait(l->sources, &source, SOURCE_KEY, t->now_ms) > 0) {
+		l->stats.limited++;
+		return ERR_LIMIT;
+	}
+	e = l->conf.source.lookup(l->conf.source.ctx, t->user, &cred);
+	if (e && e != ERR_NOTFOUND) {
+		l->stats.busy++;
+		e = ERR_AGAIN;
+	} else if (e || !may_use(&cred, t->protocol) || (t->cert && !has_cert(&cred, t->cert))) {
+		e = ERR_DENIED;
+	} else {
+		*out = (struct login_result){ .principal = cred.principal, .usn = cred.usn };
+		memcpy(out->user, cred.user, sizeof(out->user));
+	}
+	sodium_memzero(&cred, sizeof(cred));
+	return e;
+}
+
+void login_set_oauth(struct login *l, struct oauth *o)
+{
+	oauth_free(&l->oauth);
+	l->oauth = o;
+}
+
+const struct oauth *login_oauth(const struct login *l)
+{
+	return l->oauth;
+}
+
+void login_set_sha1(struct login *l, bool on)
+{
+	l->sha1 = on;
+}
+
+bool login_has_sha1(const struct login *l)
+{
+	return l->sha1;
 }
 
 const struct pepper *login_pepper(const struct login *l)

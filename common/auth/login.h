@@ -20,6 +20,7 @@
  * or the protocol is switched off); LIMIT (too many failures, wait); AGAIN (queue
  * full, directory not there yet).
  */
+#include "common/auth/oauth.h"
 #include "common/auth/password.h"
 #include "common/base/addr.h"
 #include "common/base/err.h"
@@ -37,13 +38,18 @@ enum login_protocol {
 	LOGIN_SIEVE = 16,
 };
 
+#define LOGIN_CERTS 8
+
 struct credential {
 	struct guid principal;
 	uint64_t usn;			/* of the last change to what is below */
 	bool enabled;
 	unsigned protocols;		/* enum login_protocol bits that are on */
 	char user[256];			/* canonical name, for logs: the primary address */
-	struct sealed argon, scram;
+	struct sealed argon, scram, scram_sha1;
+	/* SHA-256 of certificates that stand for this user; more are not looked at. */
+	uint8_t certs[LOGIN_CERTS][32];
+	size_t n_certs;
 	bool external;			/* ask source.bind() instead of argon */
 };
 
@@ -83,6 +89,7 @@ struct login_try {
 	struct addr source;			/* the client's; family 0: not counted */
 	enum login_protocol protocol;
 	int64_t now_ms;				/* monotonic */
+	const uint8_t *cert;			/* login_admit(): 32 bytes, or NULL */
 };
 
 struct login_result {
@@ -100,7 +107,16 @@ struct login_call *login_verify(struct login *l, const struct login_try *t, logi
 				void *ctx);
 void login_cancel(struct login_call **c);	/* *c may be NULL */
 
-/* ---- for mechanisms that verify without a password (SCRAM) ---------------- */
+/* ---- what the organisation decides, see common/replica/issuers.h ------------ */
+
+/* Whose tokens are believed; taken, may be NULL.  Replaces the last one. */
+void login_set_oauth(struct login *l, struct oauth *o);
+const struct oauth *login_oauth(const struct login *l);		/* may be NULL */
+/* Is SCRAM-SHA-1 offered?  Not until this is called. */
+void login_set_sha1(struct login *l, bool on);
+bool login_has_sha1(const struct login *l);
+
+/* ---- for mechanisms that verify without a password ------------------------- */
 
 /* May this user begin?  OK with the credential; LIMIT, AGAIN; NOTFOUND, also for
  * who is disabled: go on with a fake verifier. */
@@ -108,6 +124,15 @@ enum err login_begin(struct login *l, const struct login_try *t, struct credenti
 	A_MUST_USE;
 /* What came of it: failures are counted, a success clears the account's. */
 void login_note(struct login *l, const struct login_try *t, bool ok);
+/* Somebody was named by who we believe (a token, a certificate): may they come in?
+ * OK with the result; DENIED, AGAIN; LIMIT: the address has failed too often.  With
+ * t->cert only if that certificate is one of the user's.  Nothing is counted: call
+ * login_note() when they are in, login_note_source() when they are not. */
+enum err login_admit(struct login *l, const struct login_try *t, struct login_result *out)
+	A_MUST_USE;
+/* A token or certificate was no good.  Counted for the address only: nothing was
+ * guessed about a user. */
+void login_note_source(struct login *l, const struct login_try *t);
 const struct pepper *login_pepper(const struct login *l);
 unsigned login_scram_iterations(const struct login *l);	/* for fakes */
 

@@ -14,12 +14,28 @@
 #include <strings.h>
 
 #define SALT_BYTES 16
-#define KEY_BYTES  32		/* SHA-256 */
+#define KEY_BYTES  32		/* of the longest hash */
 #define FORMAT	   1		/* first byte of a sealed verifier */
 #define OVERHEAD   (1 + crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES)
 #define TEXT_MAX   (PASSWORD_SEALED_MAX - OVERHEAD)	/* with its NUL */
-#define SCRAM_NAME "SCRAM-SHA-256$"
 #define B64(n)	   sodium_base64_ENCODED_LEN(n, sodium_base64_VARIANT_ORIGINAL)
+
+static const struct {
+	const char *name;		/* RFC 5803 */
+	const char *purpose;		/* of the key that seals */
+	const char *fakes[3];
+	size_t key;			/* bytes */
+} scrams[] = {
+	[SCRAM_SHA_256] = { "SCRAM-SHA-256$", "scram",
+			    { "fake salt", "fake stored", "fake server" }, 32 },
+	[SCRAM_SHA_1] = { "SCRAM-SHA-1$", "scram-sha-1",
+			  { "fake salt 1", "fake stored 1", "fake server 1" }, 20 },
+};
+
+static const EVP_MD *scram_md(enum scram_hash hash)
+{
+	return hash == SCRAM_SHA_1 ? EVP_sha1() : EVP_sha256();
+}
 
 /* ---- sealing ------------------------------------------------------------------------ */
 
@@ -104,10 +120,10 @@ enum err password_prepare(const char *in, size_t len, char *out)
 
 /* ---- making ----------------------------------------------------------------------------- */
 
-static void hmac(const uint8_t key[KEY_BYTES], const char *text, uint8_t out[KEY_BYTES])
+static void hmac(enum scram_hash hash, const uint8_t *key, const char *text, uint8_t *out)
 {
-	CHECK(HMAC(EVP_sha256(), key, KEY_BYTES, (const unsigned char *)text, strlen(text), out,
-		   NULL) != NULL);
+	CHECK(HMAC(scram_md(hash), key, (int)scrams[hash].key, (const unsigned char *)text,
+		   strlen(text), out, NULL) != NULL);
 }
 
 static void base64(const uint8_t *in, size_t n, char *out, size_t cap)
@@ -116,24 +132,27 @@ static void base64(const uint8_t *in, size_t n, char *out, size_t cap)
 }
 
 /* RFC 5802 section 3. */
-static void make_scram(const char *password, unsigned iterations, const struct pepper *pepper,
-		       struct sealed *out)
+static void make_scram(enum scram_hash hash, const char *password, unsigned iterations,
+		       const struct pepper *pepper, struct sealed *out)
 {
+	const EVP_MD *md = scram_md(hash);
+	size_t n = scrams[hash].key;
 	uint8_t salt[SALT_BYTES], salted[KEY_BYTES], client[KEY_BYTES], stored[KEY_BYTES],
 		server[KEY_BYTES];
 	char text[TEXT_MAX], b[3][B64(KEY_BYTES)];
 
 	randombytes_buf(salt, sizeof(salt));
 	CHECK(PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, sizeof(salt), (int)iterations,
-				EVP_sha256(), KEY_BYTES, salted) == 1);
-	hmac(salted, "Client Key", client);
-	hmac(salted, "Server Key", server);
-	CHECK(EVP_Digest(client, KEY_BYTES, stored, NULL, EVP_sha256(), NULL) == 1);
+				md, (int)n, salted) == 1);
+	hmac(hash, salted, "Client Key", client);
+	hmac(hash, salted, "Server Key", server);
+	CHECK(EVP_Digest(client, n, stored, NULL, md, NULL) == 1);
 	base64(salt, sizeof(salt), b[0], sizeof(b[0]));
-	base64(stored, KEY_BYTES, b[1], sizeof(b[1]));
-	base64(server, KEY_BYTES, b[2], sizeof(b[2]));
-	snprintf(text, sizeof(text), SCRAM_NAME "%u:%s$%s:%s", iterations, b[0], b[1], b[2]);
-	seal("scram", pepper, text, out);
+	base64(stored, n, b[1], sizeof(b[1]));
+	base64(server, n, b[2], sizeof(b[2]));
+	snprintf(text, sizeof(text), "%s%u:%s$%s:%s", scrams[hash].name, iterations, b[0], b[1],
+		 b[2]);
+	seal(scrams[hash].purpose, pepper, text, out);
 	sodium_memzero(salted, sizeof(salted));
 	sodium_memzero(client, sizeof(client));
 	sodium_memzero(server, sizeof(server));
@@ -161,11 +180,26 @@ enum err password_make(const char *password, const struct password_params *param
 		e = err_set(eb, ERR_AGAIN, "Argon2id: no memory, or bad parameters");
 	if (e == ERR_OK) {
 		seal("argon", pepper, text, argon);
-		make_scram(prepared, params->scram_iterations, pepper, scram);
+		make_scram(SCRAM_SHA_256, prepared, params->scram_iterations, pepper, scram);
 	}
 	sodium_memzero(prepared, sizeof(prepared));
 	sodium_memzero(text, sizeof(text));
 	return e;
+}
+
+enum err password_make_scram(enum scram_hash hash, const char *password,
+			     const struct password_params *params, const struct pepper *pepper,
+			     struct sealed *out, struct errbuf *eb)
+{
+	char prepared[PASSWORD_MAX + 1];
+
+	out->n = 0;
+	if (password_prepare(password, strlen(password), prepared) ||
+	    params->scram_iterations < 4096)
+		return err_set(eb, ERR_INVALID, "no password, or too few iterations");
+	make_scram(hash, prepared, params->scram_iterations, pepper, out);
+	sodium_memzero(prepared, sizeof(prepared));
+	return ERR_OK;
 }
 
 enum err password_import(const char *hash, const struct password_params *params,
@@ -249,16 +283,17 @@ static bool take(const char **at, char stop, char *out, size_t cap)
 	return true;
 }
 
-enum err scram_open(const struct sealed *scram, const struct pepper *pepper,
-		    struct scram_verifier *out)
+enum err scram_open(enum scram_hash hash, const struct sealed *scram,
+		    const struct pepper *pepper, struct scram_verifier *out)
 {
 	char text[TEXT_MAX], number[16];
-	const char *at = text + sizeof(SCRAM_NAME) - 1;
-	enum err e = unseal("scram", pepper, scram, text);
+	size_t n = strlen(scrams[hash].name);
+	const char *at = text + n;
+	enum err e = unseal(scrams[hash].purpose, pepper, scram, text);
 
 	if (e)
 		return e;
-	if (strncmp(text, SCRAM_NAME, sizeof(SCRAM_NAME) - 1) != 0 ||
+	if (strncmp(text, scrams[hash].name, n) != 0 ||
 	    !take(&at, ':', number, sizeof(number)) || !take(&at, '$', out->salt, sizeof(out->salt)) ||
 	    !take(&at, ':', out->stored_key, sizeof(out->stored_key)) ||
 	    !take(&at, '\0', out->server_key, sizeof(out->server_key)))
@@ -269,10 +304,9 @@ enum err scram_open(const struct sealed *scram, const struct pepper *pepper,
 	return e;
 }
 
-void scram_fake(const char *user, unsigned iterations, const struct pepper *pepper,
-		struct scram_verifier *out)
+void scram_fake(enum scram_hash hash, const char *user, unsigned iterations,
+		const struct pepper *pepper, struct scram_verifier *out)
 {
-	static const char *const purposes[] = { "fake salt", "fake stored", "fake server" };
 	char *to[] = { out->salt, out->stored_key, out->server_key }, *folded = xstrdup(user);
 	size_t caps[] = { sizeof(out->salt), sizeof(out->stored_key), sizeof(out->server_key) };
 	uint8_t key[32], h[KEY_BYTES];
@@ -280,11 +314,11 @@ void scram_fake(const char *user, unsigned iterations, const struct pepper *pepp
 	for (char *c = folded; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	out->iterations = iterations;
-	for (size_t i = 0; i < N_ELEMS(purposes); i++) {
-		subkey(pepper, purposes[i], key);
+	for (size_t i = 0; i < N_ELEMS(to); i++) {
+		subkey(pepper, scrams[hash].fakes[i], key);
 		crypto_generichash(h, sizeof(h), (const unsigned char *)folded, strlen(folded), key,
 				   sizeof(key));
-		base64(h, i == 0 ? SALT_BYTES : KEY_BYTES, to[i], caps[i]);
+		base64(h, i == 0 ? SALT_BYTES : scrams[hash].key, to[i], caps[i]);
 	}
 	free(folded);
 }

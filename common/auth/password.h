@@ -4,7 +4,8 @@
  * password - verifiers: what is stored instead of a password
  *
  * Two per account: an Argon2id hash, for PLAIN and LOGIN, and a SCRAM-SHA-256
- * verifier (RFC 5802, 7677).  Both are sealed (XSalsa20-Poly1305) with keys made
+ * verifier (RFC 5802, 7677); a third, for SCRAM-SHA-1, only where the organisation
+ * says so, since it is the easiest to guess against.  All are sealed (XSalsa20-Poly1305) with keys made
  * from the organisation's pepper, so a stolen database or backup cannot even be
  * guessed against.  The pepper lives in each role's key file, nowhere else.
  *
@@ -67,19 +68,26 @@ enum err password_check(const struct sealed *argon, const char *password, size_t
 			const struct password_params *params, const struct pepper *pepper,
 			bool *old) A_MUST_USE;
 
+enum scram_hash { SCRAM_SHA_256, SCRAM_SHA_1 };
+
+/* One SCRAM verifier more, of a password that password_make() took. */
+enum err password_make_scram(enum scram_hash hash, const char *password,
+			     const struct password_params *params, const struct pepper *pepper,
+			     struct sealed *out, struct errbuf *eb) A_MUST_USE;
+
 /* A SCRAM verifier opened: texts as RFC 5803 has them. */
 struct scram_verifier {
 	unsigned iterations;
 	char salt[64];			/* base64 */
-	char stored_key[48];		/* base64 of 32 bytes */
+	char stored_key[48];		/* base64 of 32 bytes, or 20 */
 	char server_key[48];
 };
-enum err scram_open(const struct sealed *scram, const struct pepper *pepper,
-		    struct scram_verifier *out) A_MUST_USE;
+enum err scram_open(enum scram_hash hash, const struct sealed *scram,
+		    const struct pepper *pepper, struct scram_verifier *out) A_MUST_USE;	/* CORRUPT */
 /* For an account that does not exist or has no verifier: the same salt every time
  * it is asked for, and keys that nobody has. */
-void scram_fake(const char *user, unsigned iterations, const struct pepper *pepper,
-		struct scram_verifier *out);
+void scram_fake(enum scram_hash hash, const char *user, unsigned iterations,
+		const struct pepper *pepper, struct scram_verifier *out);
 
 /* SASLprep; out holds at least PASSWORD_MAX + 1.  INVALID. */
 enum err password_prepare(const char *in, size_t len, char *out) A_MUST_USE;

@@ -3,13 +3,18 @@
 /*
  * sasl - authentication exchanges, for every protocol that has AUTH
  *
- * Server: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC
- * 5802, 7677; tls-exporter, RFC 9266).  One struct sasl per exchange.  It takes
- * the client's lines as they stand on the wire (base64, "*" to give up, "=" for
- * an empty initial response) and answers with lines to send, so IMAP, POP3 and
- * SMTP differ only in their "+ " or "334 ".
+ * Server:
+ *	SCRAM-SHA-256, SCRAM-SHA-1 and their -PLUS (RFC 5802, 7677), bound by
+ *		tls-exporter (RFC 9266) or tls-server-end-point (RFC 5929)
+ *	EXTERNAL (RFC 4422 appendix A): a TLS client certificate
+ *	OAUTHBEARER (RFC 7628), XOAUTH2: a token of an issuer we believe
+ *	PLAIN (RFC 4616), LOGIN
  *
- *	s->sasl = sasl_start(login, &conf, "PLAIN", initial, auth_step, s);
+ * One struct sasl per exchange.  It takes the client's lines as they stand on the wire
+ * (base64, "*" to give up, "=" for an empty initial response) and answers with lines to
+ * send, so IMAP, POP3 and SMTP differ only in their "+ " or "334 ".
+ *
+ *	s->sasl = sasl_start(login, loop, &conf, "PLAIN", initial, auth_step, s);
  *	...
  *	static void auth_step(void *ctx, enum err e, const char *challenge,
  *			      const struct login_result *r)
@@ -20,15 +25,23 @@
  *					    NOTFOUND: no such mechanism
  *	After the last two the struct sasl is gone.
  *
- * PLAIN and LOGIN are offered only where `tls` is true; SCRAM anywhere.  An
- * authorization identity other than the user's own is refused with DENIED.
+ * What shows a password or a token as it is (PLAIN, LOGIN, the OAuth ones) is offered
+ * only where `tls` is true, SCRAM anywhere; SCRAM-SHA-1 only if the organisation says
+ * so, the OAuth ones only if it knows an issuer, EXTERNAL only to who has shown a
+ * certificate.  An authorization identity other than the user's own is DENIED.
+ *
+ * A certificate stands for a user if its fingerprint is one of the user's (then the
+ * client has to say who it is), or if the configured CA vouches for it and an e-mail
+ * address in it is the user's.
  */
 #include "common/auth/login.h"
 #include "common/base/buf.h"
+#include "common/tls/conn.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SASL_LINE_MAX 12288	/* a client's line, RFC 4954 section 4 */
+#define SASL_LINE_MAX  12288	/* a client's line, RFC 4954 section 4 */
+#define SASL_NAMES_MAX 160
 
 struct sasl;
 
@@ -37,13 +50,15 @@ struct sasl_conf {
 	enum login_protocol protocol;
 	bool tls;
 	bool allow_plain;		/* PLAIN and LOGIN even without TLS */
-	const uint8_t *exporter;	/* 32 bytes, copied; NULL: -PLUS is not offered */
-	int64_t now_ms;
+	const struct conn_proof *proof;	/* of the connection, copied; NULL: in plain */
+	int64_t now_ms;			/* monotonic */
+	int64_t wall_ms;		/* for the times in tokens; 0: the clock's */
 };
 
 /* Mechanisms to offer, blank-separated, best first: "SCRAM-SHA-256-PLUS
- * SCRAM-SHA-256 PLAIN LOGIN".  A constant string. */
-const char *sasl_mechanisms(const struct sasl_conf *conf);
+ * SCRAM-SHA-256 PLAIN LOGIN".  Returns out. */
+const char *sasl_mechanisms(struct login *l, const struct sasl_conf *conf,
+			    char out[SASL_NAMES_MAX]);
 
 typedef void sasl_cb(void *ctx, enum err e, const char *challenge,
 		     const struct login_result *r);

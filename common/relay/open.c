@@ -35,7 +35,11 @@ enum err relay_open_tls(const struct relay_tls *c, struct tls_ctx **server,
 			struct tls_ctx **client, struct errbuf *eb)
 {
 	const struct tls_cert cert = { c->certificate, c->key };
-	const struct tls_server_conf sc = { .certs = &cert, .n_certs = 1 };
+	const struct tls_server_conf sc = {
+		.certs = &cert, .n_certs = 1,
+		.client = c->client_certs ? TLS_CLIENT_ASK : TLS_CLIENT_NONE,
+		.client_ca = c->client_ca && *c->client_ca ? c->client_ca : NULL,
+	};
 	const struct tls_client_conf cc = { .verify = TLS_VERIFY_NONE };
 	const char *names[1] = { c->hostname };
 	enum err e = make_folder(c->data_dir, "tls", eb);

@@ -23,6 +23,8 @@ struct relay_tls {
 	const char *data_dir;
 	const char *certificate, *key;	/* PEM files; made, self-signed, if missing */
 	const char *hostname;
+	bool client_certs;		/* ask clients for theirs */
+	const char *client_ca;		/* who vouches for them; NULL or empty: nobody */
 };
 /* The client side takes any certificate: RFC 3207 section 4.1, opportunistic. */
 enum err relay_open_tls(const struct relay_tls *c, struct tls_ctx **server,

@@ -383,8 +383,16 @@ static void copy_sealed(struct sealed *to, struct span from)
 		memcpy(to->b, from.p, to->n);
 }
 
-/* Changes when the verifiers or the switches do, and only then: a new telephone
- * number must not end anybody's session. */
+static void copy_certs(struct credential *to, const struct object *o)
+{
+	for (const struct object_value *v = object_values(o, OBJ_CERTIFICATE);
+	     v && to->n_certs < LOGIN_CERTS; v = v->next)
+		if (v->bytes.n == sizeof(to->certs[0]))
+			memcpy(to->certs[to->n_certs++], v->bytes.p, v->bytes.n);
+}
+
+/* Changes when the verifiers do or the account is switched, and only then: a new
+ * telephone number must not end anybody's session, nor POP3's switch one of IMAP. */
 static uint64_t number_of(const struct credential *c)
 {
 	crypto_generichash_state st;
@@ -392,10 +400,11 @@ static uint64_t number_of(const struct credential *c)
 	uint64_t n;
 
 	crypto_generichash_init(&st, NULL, 0, sizeof(h));
-	crypto_generichash_update(&st, (const uint8_t *)&c->protocols, sizeof(c->protocols));
 	crypto_generichash_update(&st, (const uint8_t *)&c->enabled, sizeof(c->enabled));
 	crypto_generichash_update(&st, c->argon.b, c->argon.n);
 	crypto_generichash_update(&st, c->scram.b, c->scram.n);
+	crypto_generichash_update(&st, c->scram_sha1.b, c->scram_sha1.n);
+	crypto_generichash_update(&st, c->certs[0], c->n_certs * sizeof(c->certs[0]));
 	crypto_generichash_final(&st, h, sizeof(h));
 	memcpy(&n, h, sizeof(n));
 	return n;
@@ -424,6 +433,8 @@ static enum err lookup(void *ctx, const char *user, struct credential *out)
 			 name ? name : object_text(o, OBJ_NAME));
 		copy_sealed(&out->argon, object_bytes(o, OBJ_PASSWORD_HASH));
 		copy_sealed(&out->scram, object_bytes(o, OBJ_SCRAM));
+		copy_sealed(&out->scram_sha1, object_bytes(o, OBJ_SCRAM_SHA1));
+		copy_certs(out, o);
 		out->usn = number_of(out);
 	}
 	arena_fini(&a);

@@ -758,6 +758,13 @@ bool conn_exporter(const struct conn *c, uint8_t out[32])
 	return conn_is_tls(c) && engine_exporter(c->engine, out);
 }
 
+void conn_proof(const struct conn *c, struct conn_proof *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (conn_is_tls(c))
+		engine_proof(c->engine, out);
+}
+
 uint64_t conn_bytes_in(const struct conn *c)
 {
 	return c->bytes_in;

@@ -151,6 +151,23 @@ void conn_tls(const struct conn *c, struct conn_tls *out);	/* zeroed if plain */
 /* tls-exporter channel binding, RFC 9266; false if plain. */
 bool conn_exporter(const struct conn *c, uint8_t out[32]);
 
+#define CONN_NAMES 4			/* addresses of one certificate */
+
+/* What a login over this connection may be bound to, or proved by. */
+struct conn_proof {
+	bool has_exporter;
+	uint8_t exporter[32];		/* RFC 9266 */
+	size_t n_end_point;		/* tls-server-end-point, RFC 5929 section 4; 0: none */
+	uint8_t end_point[64];
+	bool has_cert;			/* the client has shown a certificate, and its key */
+	bool trusted;			/* by the context's client_ca, and in its time */
+	uint8_t fingerprint[32];	/* SHA-256 of the certificate */
+	size_t n_names;
+	char names[CONN_NAMES][256];	/* rfc822Names of its subjectAltName */
+};
+/* All zero if plain, or if c is a client. */
+void conn_proof(const struct conn *c, struct conn_proof *out);
+
 uint64_t conn_bytes_in(const struct conn *c);	/* as the session sees them */
 uint64_t conn_bytes_out(const struct conn *c);
 #endif

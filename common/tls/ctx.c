@@ -30,7 +30,7 @@ struct tls_ctx {
 	unsigned refs;
 	bool server;
 	enum tls_client_auth client;
-	char *ciphers, *ca_file;
+	char *ciphers, *ca_file;	/* ca_file: servers' of clients, clients' of servers */
 	enum tls_verify verify;
 	uint8_t (*pins)[TLS_PIN];
 	size_t n_pins;
@@ -147,8 +147,8 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;	/* no match: the first one, as if none was asked for */
 }
 
-/* A client's certificate is taken as it is: who it stands for is decided by
- * its pin. */
+/* A client's certificate is taken as it is: who it stands for is decided by its pin,
+ * or by the result, which stays that of the last fault. */
 static int accept_any(int ok, X509_STORE_CTX *store)
 {
 	(void)ok;
@@ -180,7 +180,24 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 		       : tickets_open(&c->tickets, clock_mono_ms(), name, iv, cipher, mac);
 }
 
-static void set_server(struct tls_ctx *c, SSL_CTX *ssl)
+static enum err set_client_ca(struct tls_ctx *c, SSL_CTX *ssl, struct errbuf *eb)
+{
+	STACK_OF(X509_NAME) *names;
+
+	if (c->ca_file == NULL)
+		return ERR_OK;
+	if (access(c->ca_file, R_OK))
+		return err_errno(eb, errno, c->ca_file);
+	names = SSL_load_client_CA_file(c->ca_file);
+	if (names == NULL || SSL_CTX_load_verify_file(ssl, c->ca_file) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return tls_fail(eb, ERR_INVALID, c->ca_file);
+	}
+	SSL_CTX_set_client_CA_list(ssl, names);	/* so that clients know which to show */
+	return ERR_OK;
+}
+
+static enum err set_server(struct tls_ctx *c, SSL_CTX *ssl, struct errbuf *eb)
 {
 	static const unsigned char id[] = "bourse";
 
@@ -190,8 +207,10 @@ static void set_server(struct tls_ctx *c, SSL_CTX *ssl)
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket);
 	SSL_CTX_set_tlsext_servername_callback(ssl, on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(ssl, c);
-	if (c->client == TLS_CLIENT_ASK)
-		SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, accept_any);
+	if (c->client != TLS_CLIENT_ASK)
+		return ERR_OK;
+	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, accept_any);
+	return set_client_ca(c, ssl, eb);
 }
 
 static enum err set_client(struct tls_ctx *c, SSL_CTX *ssl, struct errbuf *eb)
@@ -221,7 +240,7 @@ static enum err chain_open(struct tls_ctx *c, const struct tls_cert *cert, struc
 	CHECK(ssl != NULL);
 	e = set_common(c, ssl, eb);
 	if (e == ERR_OK && c->server)
-		set_server(c, ssl);
+		e = set_server(c, ssl, eb);
 	else if (e == ERR_OK)
 		e = set_client(c, ssl, eb);
 	if (e == ERR_OK && cert->cert)
@@ -298,6 +317,7 @@ enum err tls_server_new(const struct tls_server_conf *conf, struct tls_ctx **out
 	c->server = true;
 	c->client = conf->client;
 	c->ciphers = conf->ciphers ? xstrdup(conf->ciphers) : NULL;
+	c->ca_file = conf->client_ca ? xstrdup(conf->client_ca) : NULL;
 	e = tls_ctx_set_certs(c, conf->certs, conf->n_certs, eb);
 	if (e)
 		tls_ctx_unref(&c);
@@ -379,6 +399,11 @@ BIO_METHOD *tls_ctx_bio(const struct tls_ctx *c)
 bool tls_ctx_is_server(const struct tls_ctx *c)
 {
 	return c->server;
+}
+
+bool tls_ctx_has_client_ca(const struct tls_ctx *c)
+{
+	return c->server && c->ca_file;
 }
 
 enum tls_verify tls_ctx_verify(const struct tls_ctx *c)

@@ -32,6 +32,8 @@ struct tls_server_conf {
 	const struct tls_cert *certs;	/* copied */
 	size_t n_certs;			/* at least 1 */
 	enum tls_client_auth client;	/* ASK: a certificate is taken, not required */
+	const char *client_ca;		/* with ASK: PEM file of who vouches for clients; NULL:
+					 * nobody, any certificate is as good as another */
 	const char *ciphers;		/* TLS 1.2, OpenSSL's words; NULL: ours */
 };
 

@@ -6,6 +6,7 @@
 
 SSL_CTX *tls_ctx_current(const struct tls_ctx *c);
 bool tls_ctx_is_server(const struct tls_ctx *c);
+bool tls_ctx_has_client_ca(const struct tls_ctx *c);
 enum tls_verify tls_ctx_verify(const struct tls_ctx *c);
 bool tls_ctx_has_pin(const struct tls_ctx *c, const uint8_t pin[TLS_PIN]);
 BIO_METHOD *engine_bio_method(void);	/* how an engine's bytes travel; the context keeps it */

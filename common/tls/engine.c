@@ -264,3 +264,59 @@ bool engine_exporter(const struct engine *en, uint8_t out[32])
 	return SSL_version(en->ssl) == TLS1_3_VERSION &&
 	       SSL_export_keying_material(en->ssl, out, 32, label, sizeof(label) - 1, NULL, 0, 0) == 1;
 }
+
+/* RFC 5929 section 4.1: by the hash of the certificate's own signature, but at least
+ * SHA-256.  A signature without one (Ed25519) leaves it undefined. */
+static size_t end_point(X509 *cert, uint8_t out[64])
+{
+	int nid = NID_undef;
+	const EVP_MD *md;
+	unsigned n = 0;
+
+	if (cert == NULL || X509_get_signature_info(cert, &nid, NULL, NULL, NULL) != 1 ||
+	    nid == NID_undef)
+		return 0;
+	md = nid == NID_md5 || nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(nid);
+	if (md == NULL || EVP_MD_get_size(md) > 64 || X509_digest(cert, md, out, &n) != 1)
+		return 0;
+	return n;
+}
+
+/* Addresses without NUL inside (a trick to show one name and mean another). */
+static void copy_names(X509 *cert, struct conn_proof *out)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names) && out->n_names < CONN_NAMES; i++) {
+		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+		const char *s;
+		int n;
+
+		if (g->type != GEN_EMAIL)
+			continue;
+		s = (const char *)ASN1_STRING_get0_data(g->d.rfc822Name);
+		n = ASN1_STRING_length(g->d.rfc822Name);
+		if (n <= 0 || n >= (int)sizeof(out->names[0]) || memchr(s, '\0', (size_t)n))
+			continue;
+		memcpy(out->names[out->n_names++], s, (size_t)n);
+	}
+	GENERAL_NAMES_free(names);
+}
+
+void engine_proof(const struct engine *en, struct conn_proof *out)
+{
+	X509 *peer = SSL_get0_peer_certificate(en->ssl);
+	unsigned n = 0;
+
+	if (!tls_ctx_is_server(en->ctx))
+		return;
+	out->has_exporter = engine_exporter(en, out->exporter);
+	out->n_end_point = end_point(SSL_get_certificate(en->ssl), out->end_point);
+	if (peer && X509_digest(peer, EVP_sha256(), out->fingerprint, &n) == 1) {
+		out->has_cert = true;
+		out->trusted = tls_ctx_has_client_ca(en->ctx) &&
+			       SSL_get_verify_result(en->ssl) == X509_V_OK;
+		copy_names(peer, out);
+	}
+	ERR_clear_error();
+}

@@ -41,4 +41,5 @@ bool engine_is_open(const struct engine *en);	/* handshake over, nothing failed 
 const char *engine_detail(const struct engine *en);
 void engine_info(const struct engine *en, struct conn_tls *out);
 bool engine_exporter(const struct engine *en, uint8_t out[32]);
+void engine_proof(const struct engine *en, struct conn_proof *out);	/* out is zeroed */
 #endif

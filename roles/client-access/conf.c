@@ -14,6 +14,12 @@ const struct conf_item cas_conf_items[] = {
 	{ "certificate", CONF_PATH, C(cert), "tls/cert.pem", 1, 4096, 0,
 	  "PEM chain; a self-signed one is made if the file is not there" },
 	{ "key", CONF_PATH, C(key), "tls/key.pem", 1, 4096, 0, "PEM key of the certificate" },
+	{ "client-certificates", CONF_BOOL, C(client_certs), "no", 0, 0, 0,
+	  "ask clients for a certificate, which SASL EXTERNAL takes as a login; some mail "
+	  "programs then bother their users" },
+	{ "client-ca", CONF_PATH, C(client_ca), "", 0, 4096, 0,
+	  "PEM file of the authorities whose client certificates name users by address; "
+	  "empty: only fingerprints in the directory do" },
 	{ "plaintext-login", CONF_BOOL, C(plaintext_login), "no", 0, 0, 0,
 	  "take passwords without TLS from loopback addresses; for tests" },
 	{ "max-message", CONF_SIZE, C(max_message), "150M", 1024, UINT64_C(4) << 30, CONF_LIVE,

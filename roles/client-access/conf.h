@@ -7,7 +7,8 @@
 struct cas_conf {
 	char **imap, **imaps, **pop3, **pop3s;
 	char *hostname;
-	char *cert, *key;
+	char *cert, *key, *client_ca;
+	bool client_certs;
 	bool plaintext_login;
 	uint64_t max_message;
 	unsigned max_connections, per_source;

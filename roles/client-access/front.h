@@ -11,6 +11,7 @@
 #include "common/auth/login.h"
 #include "common/base/addr.h"
 #include "common/base/log.h"
+#include "common/tls/conn.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,8 +24,7 @@ struct front_io {
 	void (*pause)(void *ctx, bool on);	/* no feed() while on */
 	void (*starttls)(void *ctx);		/* flushes, then shakes hands: secured() */
 	void (*set_idle)(void *ctx, int64_t ms);	/* idled() after so long without traffic */
-	/* RFC 9266 channel binding; false in plain. */
-	bool (*exporter)(void *ctx, uint8_t out[32]);
+	void (*proof)(void *ctx, struct conn_proof *out);	/* all zero in plain */
 	void (*hangup)(void *ctx);		/* flush, close, free the session */
 	void *ctx;
 };

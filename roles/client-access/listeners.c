@@ -90,11 +90,11 @@ static void io_set_idle(void *ctx, int64_t ms)
 	conn_set_idle(f->conn, ms);
 }
 
-static bool io_exporter(void *ctx, uint8_t out[32])
+static void io_proof(void *ctx, struct conn_proof *out)
 {
 	struct front *f = ctx;
 
-	return conn_exporter(f->conn, out);
+	conn_proof(f->conn, out);
 }
 
 /* The last thing of a front, whoever ended it. */
@@ -123,7 +123,7 @@ static void io_hangup(void *ctx)
 static void open_session(struct front *f)
 {
 	const struct front_io io = { io_send, io_is_full, io_pause, io_starttls, io_set_idle,
-				     io_exporter, io_hangup, f };
+				     io_proof, io_hangup, f };
 	const struct front_peer peer = {
 		.addr = *conn_peer(f->conn), .tls = conn_is_tls(f->conn), .log = f->log,
 	};

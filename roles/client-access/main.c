@@ -5,6 +5,7 @@
 #include "common/auth/login.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/replica/issuers.h"
 #include "common/replica/member.h"
 #include "common/svc/metric.h"
 #include "common/svc/svc.h"
@@ -51,6 +52,8 @@ static void on_change(void *ctx, const struct object *o)
 
 	if (!d->ready)
 		return;
+	if (replica_is_about_logins(o))
+		replica_tell_login(member_replica(d->cas.member), d->cas.login);
 	if (o == NULL)
 		listeners_recheck(d->listeners, NULL);
 	else if (class_has_mailbox(o->klass) || o->deleted)
@@ -149,7 +152,11 @@ static enum err open_tls(struct daemon *d, struct errbuf *eb)
 {
 	const struct cas_conf *c = &d->cas.conf;
 	const struct tls_cert cert = { c->cert, c->key };
-	const struct tls_server_conf conf = { .certs = &cert, .n_certs = 1 };
+	const struct tls_server_conf conf = {
+		.certs = &cert, .n_certs = 1,
+		.client = c->client_certs ? TLS_CLIENT_ASK : TLS_CLIENT_NONE,
+		.client_ca = *c->client_ca ? c->client_ca : NULL,
+	};
 	const char *const names[] = { c->hostname, "localhost", "127.0.0.1" };
 	enum err e;
 
@@ -176,6 +183,7 @@ static enum err open_login(struct daemon *d)
 	conf.pool = d->pool;
 	d->cas.login = login_new(&conf);
 	explicit_bzero(&conf.pepper, sizeof(conf.pepper));
+	replica_tell_login(member_replica(d->cas.member), d->cas.login);
 	return ERR_OK;
 }
 

@@ -29,7 +29,8 @@ struct apply {
 	struct guid guid;
 	const struct change *changes;
 	size_t n_changes;
-	const struct sealed *argon, *scram;	/* a new password's verifiers, or NULL */
+	/* A new password's verifiers, or NULL; there need not be the last two. */
+	const struct sealed *argon, *scram, *scram_sha1;
 	unsigned pin_event;		/* enum um_pin_event, see um/um.h */
 	const char *pin_text;		/* UM_PIN_SET: the digits, to be judged */
 	const struct sealed *pin;	/* ... and their verifier */

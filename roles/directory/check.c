@@ -1,3 +1,4 @@
+#include "common/auth/login.h"
 #include "common/replica/objects.h"
 #include "common/replica/ticket.h"
 #include "common/smtp/address.h"
@@ -115,6 +116,17 @@ static enum err check_quotas(struct job *j)
 	return ERR_OK;
 }
 
+static enum err check_certificates(struct job *j)
+{
+	size_t n = 0;
+
+	for (const struct object_value *v = object_values(j->o, OBJ_CERTIFICATE); v; v = v->next)
+		if (v->bytes.n != 32 || ++n > LOGIN_CERTS)
+			return err_set(j->eb, ERR_INVALID, "certificate-fingerprint: up to %d of "
+				       "SHA-256, 64 hex digits each", LOGIN_CERTS);
+	return ERR_OK;
+}
+
 static enum err check_home(struct job *j)
 {
 	/* Its content would stay behind. */
@@ -134,7 +146,9 @@ static enum err check_mailbox(struct job *j)
 		return err_set(j->eb, ERR_INVALID, "forward-to: that is the mailbox itself");
 	if (one_of(j, OBJ_SENT_COPY, copies))
 		return ERR_INVALID;
-	e = check_home(j);
+	e = check_certificates(j);
+	if (!e)
+		e = check_home(j);
 	return e ? e : um_check_mailbox(j);
 }
 
@@ -307,6 +321,24 @@ static enum err check_transport(struct job *j)
 	return e;
 }
 
+static enum err check_issuer(struct job *j)
+{
+	struct errbuf eb = { "" };
+	struct jwk *k = NULL;
+	size_t n = 0;
+	enum err e = ERR_OK;
+
+	for (const struct object_value *v = object_values(j->o, OBJ_JWK); v && !e; v = v->next) {
+		e = jwk_parse(v->bytes.p, v->bytes.n, &k, &eb);
+		jwk_free(&k);
+		if (e)
+			e = err_set(j->eb, ERR_INVALID, "jwk: %s", eb.text);
+		else if (++n > OAUTH_KEYS)
+			e = err_set(j->eb, ERR_INVALID, "jwk: more than %d keys", OAUTH_KEYS);
+	}
+	return e;
+}
+
 enum err check(struct job *j)
 {
 	static enum err (*const by_class[])(struct job *) = {
@@ -327,6 +359,7 @@ enum err check(struct job *j)
 		[CLASS_HUNT_GROUP] = um_check,
 		[CLASS_UM_POLICY] = um_check,
 		[CLASS_AUTO_ATTENDANT] = um_check,
+		[CLASS_OAUTH_ISSUER] = check_issuer,
 	};
 	unsigned klass = j->o->klass;
 	enum err e = check_required(j);

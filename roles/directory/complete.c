@@ -153,14 +153,18 @@ static enum err choose_database(struct job *j)
 
 static void take_password(struct job *j)
 {
-	const struct sealed *argon = j->ap->argon, *scram = j->ap->scram;
+	const struct sealed *argon = j->ap->argon, *scram = j->ap->scram,
+			    *sha1 = j->ap->scram_sha1;
 
 	if (!argon || argon->n == 0)
 		return;
 	object_set_bytes(j->o, OBJ_PASSWORD_HASH, argon->b, argon->n);
 	object_unset(j->o, OBJ_SCRAM);
+	object_unset(j->o, OBJ_SCRAM_SHA1);
 	if (scram && scram->n)
 		object_set_bytes(j->o, OBJ_SCRAM, scram->b, scram->n);
+	if (sha1 && sha1->n)
+		object_set_bytes(j->o, OBJ_SCRAM_SHA1, sha1->b, sha1->n);
 }
 
 static enum err complete_mailbox(struct job *j)

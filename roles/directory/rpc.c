@@ -437,7 +437,8 @@ struct hashing {
 	char *password, *imported;	/* one of them */
 	struct password_params params;
 	struct pepper pepper;
-	struct sealed argon, scram;
+	struct sealed argon, scram, scram_sha1;
+	bool with_sha1;
 	enum err result;
 	struct errbuf eb;
 };
@@ -458,6 +459,18 @@ static void hashing_free(struct hashing *h)
 	free(h);
 }
 
+/* The organisation's object; defaults if there is none, which cannot be. */
+static bool allows_sha1(struct directory *d)
+{
+	struct arena a = { 0 };
+	struct object *o;
+	bool on = objects_list(d->db, CLASS_ORGANISATION, "", &o, 1, &a) == 1 &&
+		  object_bool(o, OBJ_ALLOW_SHA1, false);
+
+	arena_fini(&a);
+	return on;
+}
+
 static void hashing_run(void *ctx)
 {
 	struct hashing *h = ctx;
@@ -465,6 +478,9 @@ static void hashing_run(void *ctx)
 	h->result = h->password ?
 		password_make(h->password, &h->params, &h->pepper, &h->argon, &h->scram, &h->eb) :
 		password_import(h->imported, &h->params, &h->pepper, &h->argon, &h->scram, &h->eb);
+	if (!h->result && h->password && h->with_sha1)
+		h->result = password_make_scram(SCRAM_SHA_1, h->password, &h->params, &h->pepper,
+						&h->scram_sha1, &h->eb);
 }
 
 static void hashing_done(void *ctx)
@@ -480,6 +496,7 @@ static void hashing_done(void *ctx)
 	} else if (rq) {
 		h->ap->argon = &h->argon;
 		h->ap->scram = &h->scram;
+		h->ap->scram_sha1 = &h->scram_sha1;
 		directory_apply_now(rq, h->ap);
 	}
 	hashing_free(h);
@@ -512,6 +529,7 @@ static void hash_first(struct rpc_request *rq, struct apply *ap, const Directory
 	h->params = (struct password_params){ d->conf->argon_bytes, d->conf->argon_passes,
 					      d->conf->scram_iterations };
 	h->pepper = d->pepper;
+	h->with_sha1 = allows_sha1(d);
 	if (in->password[0])
 		h->password = xstrdup(in->password);
 	else

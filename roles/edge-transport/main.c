@@ -275,7 +275,7 @@ static enum err open_front(struct edge *e, struct errbuf *eb)
 static enum err open_tls(struct edge *e, struct errbuf *eb)
 {
 	const struct relay_tls tc = { e->conf->data_dir, e->conf->certificate, e->conf->key,
-				      e->conf->hostname };
+				      e->conf->hostname, false, NULL };
 	enum err err = relay_open_tls(&tc, &e->tls, &e->client_tls, eb);
 
 	return err ? err : relay_open_smart_tls(&tc, &e->smart_tls, eb);

@@ -18,6 +18,11 @@ const struct conf_item hub_items[] = {
 	{ "certificate", CONF_PATH, C(certificate), "tls/cert.pem", 0, 0, 0,
 	  "PEM chain; made, self-signed, if it does not exist" },
 	{ "key", CONF_PATH, C(key), "tls/key.pem", 0, 0, 0, "PEM private key" },
+	{ "client-certificates", CONF_BOOL, C(client_certs), "no", 0, 0, 0,
+	  "ask users' mail programs for a certificate, which SASL EXTERNAL takes as a login" },
+	{ "client-ca", CONF_PATH, C(client_ca), "", 0, 0, 0,
+	  "PEM file of the authorities whose client certificates name users by address; "
+	  "empty: only fingerprints in the directory do" },
 	{ "nameserver", CONF_LIST, C(nameservers), "", 0, 8, 0,
 	  "DNS servers, address[:port]; none: those of the system" },
 	{ "dns-cache", CONF_UINT, C(dns_cache), "4096", 0, 1000000, 0,

@@ -8,7 +8,8 @@ struct hub_conf {
 	char *listen, *endpoint;	/* bus */
 	char **submission, **internal;	/* SMTP */
 	char *hostname;
-	char *certificate, *key;
+	char *certificate, *key, *client_ca;
+	bool client_certs;
 	char **nameservers;
 	unsigned connections, per_source, outbound, per_domain;
 	uint64_t disk_low, disk_high, max_queue;

@@ -2,6 +2,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/relay/open.h"
+#include "common/replica/issuers.h"
 #include "common/svc/svc.h"
 #include "roles/hub-transport/aside.h"
 #include "roles/hub-transport/carry.h"
@@ -68,6 +69,8 @@ static void on_change(void *ctx, const struct object *o)
 	h->route_stale = true;
 	rcptcache_clear(h->cache);
 	trust_note(&h->trust, o);
+	if (h->login && replica_is_about_logins(o))
+		replica_tell_login(member_replica(h->relay.member), h->login);
 }
 
 static void on_peer(void *ctx, struct rpc_peer *p, bool up)
@@ -260,7 +263,8 @@ static enum err open_fronts(struct hub *h, struct errbuf *eb)
 static enum err open_tls(struct hub *h, struct errbuf *eb)
 {
 	const struct relay_tls tc = { h->conf->data_dir, h->conf->certificate, h->conf->key,
-				      h->conf->hostname };
+				      h->conf->hostname, h->conf->client_certs,
+				      h->conf->client_ca };
 	const struct tls_cert cert = { h->conf->certificate, h->conf->key };
 	const struct tls_server_conf ic = { .certs = &cert, .n_certs = 1,
 					    .client = TLS_CLIENT_ASK };
@@ -320,6 +324,7 @@ static void open_workers(struct hub *h)
 	};
 
 	h->login = login_new(&lc);
+	replica_tell_login(member_replica(h->relay.member), h->login);
 	memset(&lc.pepper, 0, sizeof(lc.pepper));
 	h->outbound = outbound_new(&oc);
 	h->deliver = deliver_new(h);

@@ -21,7 +21,7 @@ struct submit {
 	bool authenticated;
 	struct mail *mail;		/* the transaction's envelope */
 	struct going *going;		/* in data_end, not answered */
-	uint8_t exporter[32];
+	char mechanisms[SASL_NAMES_MAX];
 	struct log_ctx log;
 };
 
@@ -102,7 +102,9 @@ static bool on_low(void *ctx)
 
 /* ---- authentication ------------------------------------------------------------------ */
 
-static struct sasl_conf sasl_conf(struct submit *u, struct smtp_server *s)
+/* proof: where the result may point to afterwards. */
+static struct sasl_conf sasl_conf(struct submit *u, struct smtp_server *s,
+				  struct conn_proof *proof)
 {
 	struct sasl_conf c = {
 		.source = *front_session_peer(u->front), .protocol = LOGIN_SMTP,
@@ -111,16 +113,20 @@ static struct sasl_conf sasl_conf(struct submit *u, struct smtp_server *s)
 	};
 	struct conn *conn = front_session_conn(u->front);
 
-	if (c.tls && conn && conn_exporter(conn, u->exporter))
-		c.exporter = u->exporter;
+	if (c.tls && conn) {
+		conn_proof(conn, proof);
+		c.proof = proof;
+	}
 	return c;
 }
 
 static const char *on_mechanisms(void *ctx, struct smtp_server *s)
 {
-	struct sasl_conf c = sasl_conf(of(s, ctx), s);
+	struct submit *u = of(s, ctx);
+	struct conn_proof proof;
+	struct sasl_conf c = sasl_conf(u, s, &proof);
 
-	return sasl_mechanisms(&c);
+	return sasl_mechanisms(u->hub->login, &c, u->mechanisms);
 }
 
 static void auth_failed(struct submit *u, enum err e)
@@ -169,7 +175,8 @@ static void auth_step(void *ctx, enum err e, const char *challenge, const struct
 static void on_auth(void *ctx, struct smtp_server *s, const char *mech, const char *initial)
 {
 	struct submit *u = of(s, ctx);
-	struct sasl_conf c = sasl_conf(u, s);
+	struct conn_proof proof;
+	struct sasl_conf c = sasl_conf(u, s, &proof);
 
 	u->sasl = sasl_start(u->hub->login, u->hub->loop, &c, mech, initial, auth_step, u);
 }

@@ -269,7 +269,7 @@ static enum err keep_object(struct shell *sh, struct object *o, void *ctx)
 	return ERR_OK;
 }
 
-/* There is one transport object, so nobody has to know its name. */
+/* There is one object of these classes, so nobody has to know its name. */
 static enum err find_transport(struct shell *sh, unsigned klass, struct object **out)
 {
 	enum err e;
@@ -277,7 +277,7 @@ static enum err find_transport(struct shell *sh, unsigned klass, struct object *
 	*out = NULL;
 	e = ask_list(sh, klass, NULL, keep_object, out);
 	if (e == ERR_OK && *out == NULL)
-		e = err_set(&sh->eb, ERR_NOTFOUND, "no transport settings");
+		e = err_set(&sh->eb, ERR_NOTFOUND, "no %s settings", class_name(klass));
 	return e;
 }
 

@@ -78,6 +78,14 @@ const struct verb verbs[] = {
 	{ "transport", "show", "", "the organisation's transport settings", transport_show_verb, CLASS_TRANSPORT, 0, 0 },
 	{ "transport", "set", CHANGES, "change them", transport_set_verb, CLASS_TRANSPORT, 1, -1 },
 
+	{ "organisation", "show", "", "what holds for all", transport_show_verb, CLASS_ORGANISATION, 0, 0 },
+	{ "organisation", "set", CHANGES, "change it", transport_set_verb, CLASS_ORGANISATION, 1, -1 },
+
+	EDITABLE("oauth", CLASS_OAUTH_ISSUER, "issuers whose tokens (OAUTHBEARER, XOAUTH2) are believed", ""),
+	{ "oauth", "keys", "NAME FILE", "take its public keys from a JWKS document ('-': standard input)",
+	  oauth_keys_verb, CLASS_OAUTH_ISSUER, 2, 2 },
+	REMOVABLE("oauth", CLASS_OAUTH_ISSUER),
+
 	{ "queue", "list", "", "what waits where, and why", queue_list_verb, 0, 0, 0 },
 	{ "queue", "messages", "SERVER [QUEUE] [--limit N]", "the messages that wait", queue_messages_verb, 0, 1, -1 },
 	{ "queue", "retry", "SERVER QUEUE", "try now", queue_retry_verb, 0, 2, 2 },

@@ -278,6 +278,7 @@ static const unsigned *list_columns(unsigned klass)
 	static const unsigned hunt[] = { OBJ_DIAL_PLAN, OBJ_IP_GATEWAY, OBJ_PILOT, 0 };
 	static const unsigned um_policy[] = { OBJ_DIAL_PLAN, OBJ_PIN_MIN_LENGTH, 0 };
 	static const unsigned attendant[] = { OBJ_DIAL_PLAN, OBJ_EXTENSION, OBJ_UM_STATUS, 0 };
+	static const unsigned issuer[] = { OBJ_ISSUER, OBJ_AUDIENCE, OBJ_CLAIM, OBJ_SCOPE, 0 };
 	static const unsigned none[] = { OBJ_DISPLAY, 0 };
 
 	switch (klass) {
@@ -293,6 +294,7 @@ static const unsigned *list_columns(unsigned klass)
 	case CLASS_HUNT_GROUP:	   return hunt;
 	case CLASS_UM_POLICY:	   return um_policy;
 	case CLASS_AUTO_ATTENDANT: return attendant;
+	case CLASS_OAUTH_ISSUER:   return issuer;
 	default:		   return none;
 	}
 }

@@ -44,11 +44,10 @@ static void set_idle(void *ctx, int64_t ms)
 	(void)ms;
 }
 
-static bool exporter(void *ctx, uint8_t out[32])
+static void proof(void *ctx, struct conn_proof *out)
 {
 	(void)ctx;
-	(void)out;
-	return false;
+	memset(out, 0, sizeof(*out));
 }
 
 static void hangup(void *ctx)
@@ -99,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char login[] = "l LOGIN ann pw\r\ns SELECT INBOX\r\n";
 	static char host[] = "fuzz";
-	const struct front_io io = { drop, is_full, pause_input, nothing, set_idle, exporter,
+	const struct front_io io = { drop, is_full, pause_input, nothing, set_idle, proof,
 				     hangup, NULL };
 	const struct front_peer peer = { .tls = true };
 	size_t step = size ? data[0] % 64 + 1u : 1u;

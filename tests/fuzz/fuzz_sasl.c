@@ -1,6 +1,6 @@
 /*
  * An authentication exchange with a hostile client.  The first byte chooses the
- * mechanism, whether there is an initial response, a channel binding, and whether
+ * mechanism, whether there is an initial response, a proof, and whether
  * the lines are what stands inside the base64; the rest is lines.
  *
  * Each step is answered exactly once, and nobody gets in: the account's password
@@ -15,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-static const char *const mechs[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS" };
+static const char *const mechs[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
+	"OAUTHBEARER", "XOAUTH2", "EXTERNAL", "SCRAM-SHA-1" };
 
 struct client {
 	int answers;
@@ -60,11 +61,14 @@ static char *line_of(const unsigned char *p, size_t n, bool encode, size_t *len)
 static void converse(struct login *l, uv_loop_t *loop, struct client *c, const unsigned char *p,
 		     size_t n)
 {
-	static const uint8_t binding[32] = { 7 };
+	static const struct conn_proof proof = { .has_exporter = true, .has_cert = true,
+						 .trusted = true, .n_names = 1,
+						 .names = { "eve" } };
 	struct sasl_conf conf = { .protocol = LOGIN_IMAP, .tls = true, .now_ms = 1,
-				  .exporter = p[0] & 8 ? binding : NULL };
+				  .wall_ms = INT64_C(1500000000),
+				  .proof = p[0] & 8 ? &proof : NULL };
 	bool encode = p[0] & 16, initial = p[0] & 4;
-	const char *mech = mechs[p[0] & 3];
+	const char *mech = mechs[(p[0] & 3) | (p[0] & 32) >> 3];
 	struct sasl *s = NULL;
 
 	p++;
@@ -94,6 +98,20 @@ static void converse(struct login *l, uv_loop_t *loop, struct client *c, const u
 		sasl_cancel(&s);
 }
 
+/* An issuer whose private key nobody has kept. */
+static void believe(struct login *l)
+{
+	static const char *const audience[] = { "imap", NULL }, *const keys[] = {
+		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+		"\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}", NULL };
+	const struct oauth_issuer i = { "https://id.example.test", NULL, NULL, audience, keys };
+	struct oauth *o = oauth_new();
+
+	if (oauth_add(o, &i, NULL))
+		abort();
+	login_set_oauth(l, o);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	static struct client c;		/* made once: its keys take a while */
@@ -117,6 +135,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	conf.pool = work_pool_open(&wc);
 	conf.source = (struct credential_source){ lookup, NULL, &c };
 	l = login_new(&conf);
+	login_set_sha1(l, true);
+	believe(l);
 	converse(l, &loop, &c, data, size);
 	login_free(&l);
 	work_pool_close(&conf.pool);

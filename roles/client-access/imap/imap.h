@@ -145,8 +145,8 @@ const struct imap_verb *imap_verb_find(struct span name);
 void imap_put_capabilities(struct imap_session *s);	/* "IMAP4rev1 IDLE ..." */
 /* May a password cross this connection as it is? */
 bool imap_plain_is_fine(const struct imap_session *s);
-/* exporter: where conf may point to afterwards. */
-void imap_sasl_conf(struct imap_session *s, struct sasl_conf *conf, uint8_t exporter[32]);
+/* proof: where conf may point to afterwards. */
+void imap_sasl_conf(struct imap_session *s, struct sasl_conf *conf, struct conn_proof *proof);
 
 /* ---- session.c ------------------------------------------------------------ */
 

@@ -141,7 +141,7 @@ enum next imap_verb_authenticate(struct imap_session *s)
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct arena *a = &s->reader.arena;
 	struct span mechanism, initial = { NULL, 0 };
-	uint8_t exporter[32];
+	struct conn_proof proof;
 	struct sasl_conf conf;
 	char *first;
 
@@ -157,7 +157,7 @@ enum next imap_verb_authenticate(struct imap_session *s)
 	if (!imap_lex_end(l))
 		return imap_bad(s);
 	first = initial.p ? arena_strn(a, initial.p, initial.n) : NULL;
-	imap_sasl_conf(s, &conf, exporter);
+	imap_sasl_conf(s, &conf, &proof);
 	conf.now_ms = clock_mono_ms();
 	s->sasl = sasl_start(s->cas->login, s->cas->loop, &conf,
 			     arena_strn(a, mechanism.p, mechanism.n), first, sasl_step, s);

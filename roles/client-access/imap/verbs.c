@@ -73,23 +73,26 @@ bool imap_plain_is_fine(const struct imap_session *s)
 	return s->tls || (s->cas->conf.plaintext_login && addr_is_loopback(&s->peer));
 }
 
-void imap_sasl_conf(struct imap_session *s, struct sasl_conf *c, uint8_t exporter[32])
+void imap_sasl_conf(struct imap_session *s, struct sasl_conf *c, struct conn_proof *proof)
 {
 	*c = (struct sasl_conf){ .source = s->peer, .protocol = LOGIN_IMAP, .tls = s->tls,
 				 .allow_plain = imap_plain_is_fine(s) };
-	if (s->tls && s->io.exporter(s->io.ctx, exporter))
-		c->exporter = exporter;
+	if (s->tls) {
+		s->io.proof(s->io.ctx, proof);
+		c->proof = proof;
+	}
 }
 
 static void put_login_capabilities(struct imap_session *s)
 {
 	struct sasl_conf conf;
-	uint8_t exporter[32];
+	struct conn_proof proof;
+	char names[SASL_NAMES_MAX];
 	const char *mech;
 
 	out_str(s, " SASL-IR");
-	imap_sasl_conf(s, &conf, exporter);
-	for (mech = sasl_mechanisms(&conf); *mech; mech += strspn(mech, " ")) {
+	imap_sasl_conf(s, &conf, &proof);
+	for (mech = sasl_mechanisms(s->cas->login, &conf, names); *mech; mech += strspn(mech, " ")) {
 		size_t n = strcspn(mech, " ");
 
 		out_fmt(s, " AUTH=%.*s", (int)n, mech);

@@ -139,7 +139,7 @@ bool pop3_full(struct pop3_session *s);		/* flushes first */
 
 /* May a password be said on this connection? */
 bool pop3_may_login(const struct pop3_session *s);
-const char *pop3_mechanisms(struct pop3_session *s);
+const char *pop3_mechanisms(struct pop3_session *s, char out[SASL_NAMES_MAX]);
 void pop3_login_line(struct pop3_session *s, const char *line, size_t n);	/* to AUTH */
 /* s->who has logged in: take the snapshot, then answer the command. */
 enum next pop3_open_drop(struct pop3_session *s);

@@ -96,23 +96,26 @@ enum next verb_pass(struct pop3_session *s, const struct pop3_cmd *c)
 
 /* ---- AUTH -------------------------------------------------------------------------- */
 
-/* exporter: where conf may point to afterwards. */
-static void sasl_settings(struct pop3_session *s, struct sasl_conf *conf, uint8_t exporter[32])
+/* proof: where conf may point to afterwards. */
+static void sasl_settings(struct pop3_session *s, struct sasl_conf *conf,
+			  struct conn_proof *proof)
 {
 	*conf = (struct sasl_conf){ .source = s->peer, .protocol = LOGIN_POP3, .tls = s->tls,
 				    .allow_plain = pop3_may_login(s),
 				    .now_ms = clock_mono_ms() };
-	if (s->tls && s->io.exporter(s->io.ctx, exporter))
-		conf->exporter = exporter;
+	if (s->tls) {
+		s->io.proof(s->io.ctx, proof);
+		conf->proof = proof;
+	}
 }
 
-const char *pop3_mechanisms(struct pop3_session *s)
+const char *pop3_mechanisms(struct pop3_session *s, char out[SASL_NAMES_MAX])
 {
-	uint8_t exporter[32];
+	struct conn_proof proof;
 	struct sasl_conf conf;
 
-	sasl_settings(s, &conf, exporter);
-	return sasl_mechanisms(&conf);
+	sasl_settings(s, &conf, &proof);
+	return sasl_mechanisms(s->cas->login, &conf, out);
 }
 
 static void sasl_step(void *ctx, enum err e, const char *challenge,
@@ -139,7 +142,8 @@ void pop3_login_line(struct pop3_session *s, const char *line, size_t n)
 /* Without a mechanism: which are there?  No RFC has it, and many clients ask. */
 static enum next list_mechanisms(struct pop3_session *s)
 {
-	const char *m = pop3_mechanisms(s);
+	char names[SASL_NAMES_MAX];
+	const char *m = pop3_mechanisms(s, names);
 
 	pop3_ok(s, "Mechanisms:");
 	for (m += strspn(m, " "); *m; m += strspn(m, " ")) {
@@ -154,12 +158,12 @@ static enum next list_mechanisms(struct pop3_session *s)
 
 enum next verb_auth(struct pop3_session *s, const struct pop3_cmd *c)
 {
-	uint8_t exporter[32];
+	struct conn_proof proof;
 	struct sasl_conf conf;
 
 	if (c->arg[0] == NULL)
 		return list_mechanisms(s);
-	sasl_settings(s, &conf, exporter);
+	sasl_settings(s, &conf, &proof);
 	s->sasl = sasl_start(s->cas->login, s->cas->loop, &conf, c->arg[0], c->arg[1],
 			     sasl_step, s);
 	return pop3_await(s);

@@ -93,6 +93,8 @@ enum next pop3_command(struct pop3_session *s, char *line, size_t n, unsigned *f
 /* RFC 2449 section 5 and 6. */
 static enum next verb_capa(struct pop3_session *s, const struct pop3_cmd *c)
 {
+	char names[SASL_NAMES_MAX];
+
 	(void)c;
 	pop3_ok(s, "What I can do:");
 	for (size_t i = 0; i < N_ELEMS(verbs); i++)
@@ -100,7 +102,7 @@ static enum next verb_capa(struct pop3_session *s, const struct pop3_cmd *c)
 		    (!(verbs[i].flags & VERB_TLS) || pop3_may_login(s)))
 			pop3_putf(s, "%s\r\n", verbs[i].capability);
 	if (pop3_may_login(s))
-		pop3_putf(s, "SASL %s\r\n", pop3_mechanisms(s));
+		pop3_putf(s, "SASL %s\r\n", pop3_mechanisms(s, names));
 	if (!s->tls && s->state == IN_AUTH)
 		pop3_put(s, "STLS\r\n");
 	pop3_put(s, "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n.\r\n");

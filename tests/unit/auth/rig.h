@@ -64,6 +64,9 @@ static void rig_account(struct rig *r, struct account *a, const char *hash)
 	strcpy(a->cred.user, a->user);
 	assert_int_equal(password_import(hash, &params, &r->pepper, &a->cred.argon, &a->cred.scram,
 					 NULL), ERR_OK);
+	if (strncmp(hash, "{PLAIN}", 7) == 0)
+		assert_int_equal(password_make_scram(SCRAM_SHA_1, hash + 7, &params, &r->pepper,
+						     &a->cred.scram_sha1, NULL), ERR_OK);
 }
 
 static void rig_up(struct rig *r, size_t max_queue)

@@ -38,9 +38,9 @@ static void test_make_and_check(void **state)
 	assert_int_equal(check(&damaged, "correct horse", &old), ERR_CORRUPT);
 	/* One sealed verifier does not stand in for the other. */
 	assert_int_equal(check(&scram, "correct horse", &old), ERR_CORRUPT);
-	assert_int_equal(scram_open(&argon, &pepper, &v), ERR_CORRUPT);
-	assert_int_equal(scram_open(&scram, &other_pepper, &v), ERR_CORRUPT);
-	assert_int_equal(scram_open(&scram, &pepper, &v), ERR_OK);
+	assert_int_equal(scram_open(SCRAM_SHA_256, &argon, &pepper, &v), ERR_CORRUPT);
+	assert_int_equal(scram_open(SCRAM_SHA_256, &scram, &other_pepper, &v), ERR_CORRUPT);
+	assert_int_equal(scram_open(SCRAM_SHA_256, &scram, &pepper, &v), ERR_OK);
 	assert_int_equal(v.iterations, 4096);
 	assert_int_equal(strlen(v.salt), 24);
 	assert_int_equal(strlen(v.stored_key), 44);
@@ -48,7 +48,7 @@ static void test_make_and_check(void **state)
 	/* Nobody: the same answer as a wrong password. */
 	memset(&damaged, 0, sizeof(damaged));
 	assert_int_equal(check(&damaged, "correct horse", &old), ERR_DENIED);
-	assert_int_equal(scram_open(&damaged, &pepper, &v), ERR_CORRUPT);
+	assert_int_equal(scram_open(SCRAM_SHA_256, &damaged, &pepper, &v), ERR_CORRUPT);
 }
 
 static void test_two_of_the_same_differ(void **state)
@@ -153,10 +153,10 @@ static void test_fakes_look_real(void **state)
 	struct scram_verifier a, b, c, d;
 
 	(void)state;
-	scram_fake("nobody", 5000, &pepper, &a);
-	scram_fake("NoBody", 5000, &pepper, &b);
-	scram_fake("nobody2", 5000, &pepper, &c);
-	scram_fake("nobody", 5000, &other_pepper, &d);
+	scram_fake(SCRAM_SHA_256, "nobody", 5000, &pepper, &a);
+	scram_fake(SCRAM_SHA_256, "NoBody", 5000, &pepper, &b);
+	scram_fake(SCRAM_SHA_256, "nobody2", 5000, &pepper, &c);
+	scram_fake(SCRAM_SHA_256, "nobody", 5000, &other_pepper, &d);
 	assert_string_equal(a.salt, b.salt);
 	assert_string_not_equal(a.salt, c.salt);
 	assert_string_not_equal(a.salt, d.salt);

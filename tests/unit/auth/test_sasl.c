@@ -1,10 +1,13 @@
 /* Exchanges as they stand on the wire.  libgsasl plays the SCRAM client. */
 #include "common/auth/sasl.h"
 #include "tests/unit/auth/rig.h"
+#include "tests/unit/auth/tokens.h"
 
 #include <gsasl.h>
 #include <sodium.h>
 #include <stdlib.h>
+
+#define WALL (INT64_C(1500000) * 1000)	/* the tokens of tokens.h are good then */
 
 struct exchange {
 	int n;
@@ -37,10 +40,10 @@ static void wait_for(struct rig *r, struct exchange *x)
 	x->n = 0;
 }
 
-static struct sasl_conf conf_of(struct rig *r, bool tls, const uint8_t *exporter)
+static struct sasl_conf conf_of(struct rig *r, bool tls, const struct conn_proof *proof)
 {
 	return (struct sasl_conf){ .source = r->source, .protocol = LOGIN_IMAP, .tls = tls,
-				   .exporter = exporter, .now_ms = r->now_ms };
+				   .proof = proof, .now_ms = r->now_ms, .wall_ms = WALL };
 }
 
 static char *b64(const char *p, size_t n)
@@ -52,6 +55,16 @@ static char *b64(const char *p, size_t n)
 }
 
 #define MSG(s) s, sizeof(s) - 1
+
+static struct oauth *issuer(void)
+{
+	const char *const audience[] = { "imap", NULL }, *const keys[] = { JWK_RSA, JWK_EC, NULL };
+	const struct oauth_issuer i = { "https://id.example.test", NULL, NULL, audience, keys };
+	struct oauth *o = oauth_new();
+
+	assert_int_equal(oauth_add(o, &i, NULL), ERR_OK);
+	return o;
+}
 
 static void test_plain_and_login(void **state)
 {
@@ -139,18 +152,38 @@ static void test_login_prompts(void **state)
 
 static void test_what_is_offered(void **state)
 {
-	uint8_t binding[32] = { 0 };
-	struct sasl_conf c = { 0 };
+	static const struct conn_proof nothing, exporter = { .has_exporter = true },
+		end_point = { .n_end_point = 32 }, cert = { .has_cert = true };
+	static const struct {
+		bool tls, allow_plain, sha1, oauth;
+		const struct conn_proof *proof;
+		const char *names;
+	} cases[] = {
+		{ false, false, false, true, NULL, "SCRAM-SHA-256" },
+		{ false, true, false, true, NULL, "SCRAM-SHA-256 PLAIN LOGIN" },
+		{ true, false, false, false, &nothing, "SCRAM-SHA-256 PLAIN LOGIN" },
+		{ true, false, false, false, &exporter,
+		  "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN" },
+		{ true, false, true, false, &end_point,
+		  "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN" },
+		{ true, false, false, true, &cert,
+		  "SCRAM-SHA-256 EXTERNAL OAUTHBEARER XOAUTH2 PLAIN LOGIN" },
+	};
 
 	(void)state;
-	assert_string_equal(sasl_mechanisms(&c), "SCRAM-SHA-256");
-	c.allow_plain = true;
-	assert_string_equal(sasl_mechanisms(&c), "SCRAM-SHA-256 PLAIN LOGIN");
-	c.tls = true;
-	c.allow_plain = false;
-	assert_string_equal(sasl_mechanisms(&c), "SCRAM-SHA-256 PLAIN LOGIN");
-	c.exporter = binding;
-	assert_string_equal(sasl_mechanisms(&c), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN");
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		struct sasl_conf c = { .tls = cases[i].tls, .allow_plain = cases[i].allow_plain,
+				       .proof = cases[i].proof };
+		char names[SASL_NAMES_MAX];
+		struct rig r;
+
+		rig_up(&r, 10);
+		login_set_sha1(r.login, cases[i].sha1);
+		if (cases[i].oauth)
+			login_set_oauth(r.login, issuer());
+		assert_string_equal(sasl_mechanisms(r.login, &c, names), cases[i].names);
+		rig_down(&r);
+	}
 }
 
 /* ---- SCRAM ------------------------------------------------------------------------- */
@@ -159,7 +192,8 @@ static enum err scram(struct rig *r, const char *server_mech, const char *client
 		      const char *user, const char *password, const uint8_t *server_binding,
 		      const uint8_t *client_binding, struct login_result *out)
 {
-	struct sasl_conf conf = conf_of(r, true, server_binding);
+	struct conn_proof proof = { .has_exporter = server_binding != NULL };
+	struct sasl_conf conf = conf_of(r, true, &proof);
 	struct exchange x = { 0 };
 	Gsasl_session *session;
 	char *line = NULL;
@@ -167,6 +201,8 @@ static enum err scram(struct rig *r, const char *server_mech, const char *client
 	Gsasl *g;
 	int step;
 
+	if (server_binding)
+		memcpy(proof.exporter, server_binding, sizeof(proof.exporter));
 	assert_int_equal(gsasl_init(&g), GSASL_OK);
 	assert_int_equal(gsasl_client_start(g, client_mech, &session), GSASL_OK);
 	gsasl_property_set(session, GSASL_AUTHID, user);
@@ -205,6 +241,7 @@ static void test_scram(void **state)
 {
 	static const uint8_t b1[32] = { 1 }, b2[32] = { 2 };
 	static const char sha[] = "SCRAM-SHA-256", plus[] = "SCRAM-SHA-256-PLUS";
+	static const char one[] = "SCRAM-SHA-1", one_plus[] = "SCRAM-SHA-1-PLUS";
 	static const struct {
 		const char *server, *client, *user, *password;
 		const uint8_t *server_binding, *client_binding;
@@ -218,6 +255,11 @@ static void test_scram(void **state)
 		{ plus, plus, "ann", "pw-ann", b1, b1, ERR_OK },
 		{ plus, plus, "ann", "pw-ann", b1, b2, ERR_DENIED },	/* in the middle */
 		{ plus, plus, "ann", "pw-ann", NULL, b1, ERR_NOTFOUND },
+		{ one, one, "ann", "pw-ann", NULL, NULL, ERR_OK },
+		{ one, one, "ann", "wrong", NULL, NULL, ERR_DENIED },
+		{ one, one, "bob", "secret", NULL, NULL, ERR_DENIED },
+		{ one_plus, one_plus, "ann", "pw-ann", b1, b1, ERR_OK },
+		{ one_plus, one_plus, "ann", "pw-ann", b1, b2, ERR_DENIED },
 	};
 
 	(void)state;
@@ -228,6 +270,7 @@ static void test_scram(void **state)
 		enum err e;
 
 		rig_up(&r, 10);
+		login_set_sha1(r.login, true);
 		e = scram(&r, cases[i].server, cases[i].client, cases[i].user, cases[i].password,
 			  cases[i].server_binding, cases[i].client_binding, &result);
 		if (e != cases[i].e)
@@ -293,7 +336,7 @@ static void test_scram_garbage(void **state)
 /* A client that could bind, made to believe that we cannot, says "y,,". */
 static void test_downgrade_is_noticed(void **state)
 {
-	static const uint8_t binding[32] = { 1 };
+	static const struct conn_proof binding = { .has_exporter = true };
 	char *line = b64(MSG("y,,n=ann,r=abcdefgh"));
 
 	(void)state;
@@ -304,7 +347,7 @@ static void test_downgrade_is_noticed(void **state)
 		struct rig r;
 
 		rig_up(&r, 10);
-		conf = conf_of(&r, true, can_bind ? binding : NULL);
+		conf = conf_of(&r, true, can_bind ? &binding : NULL);
 		s = sasl_start(r.login, &r.loop, &conf, "SCRAM-SHA-256", line, on_step, &x);
 		wait_for(&r, &x);
 		assert_int_equal(x.e == ERR_OK, !can_bind);
@@ -313,6 +356,144 @@ static void test_downgrade_is_noticed(void **state)
 		rig_down(&r);
 	}
 	free(line);
+}
+
+/* ---- tokens and certificates -------------------------------------------------------- */
+
+struct one_step {
+	const char *mech, *msg;		/* not yet base64 */
+	const struct conn_proof *proof;
+	enum err e;
+	bool told;			/* a challenge says why first */
+};
+
+static void run_one(struct rig *r, const struct one_step *c)
+{
+	char *line = b64(c->msg, strlen(c->msg));
+	struct sasl_conf conf = conf_of(r, true, c->proof);
+	struct exchange x = { 0 };
+	struct sasl *s;
+	bool told;
+
+	s = sasl_start(r->login, &r->loop, &conf, c->mech, *line ? line : "=", on_step, &x);
+	wait_for(r, &x);
+	told = x.e == ERR_OK && x.more;
+	if (told) {
+		assert_true(strncmp(x.challenge, "eyJzdGF0dXMiOi", 14) == 0);	/* {"status": */
+		sasl_line(s, "AQ==", 4);
+		wait_for(r, &x);
+	}
+	if (x.e != c->e || told != c->told)
+		fail_msg("%s %s: %s told=%d", c->mech, c->msg, err_text(x.e), told);
+	if (x.e == ERR_OK)
+		assert_true(guid_eq(&x.r.principal, &r->ann.cred.principal));
+	free(line);
+}
+
+#define AUTH(t) "\1auth=Bearer " t "\1\1"
+
+static void test_tokens(void **state)
+{
+	static const struct one_step cases[] = {
+		{ "OAUTHBEARER", "n,a=ann@a.test," AUTH(TOKEN_RSA), NULL, ERR_OK, false },
+		{ "OAUTHBEARER", "n,a=ann," AUTH(TOKEN_EC), NULL, ERR_OK, false },	/* alias */
+		{ "OAUTHBEARER", "n,," AUTH(TOKEN_EC), NULL, ERR_OK, false },
+		{ "OAUTHBEARER", "n,a=bob@a.test," AUTH(TOKEN_RSA), NULL, ERR_DENIED, true },
+		{ "OAUTHBEARER", "n,a=eve@a.test," AUTH(TOKEN_RSA), NULL, ERR_DENIED, true },
+		{ "OAUTHBEARER", "n,," AUTH(TOKEN_ED), NULL, ERR_DENIED, true },	/* unknown key */
+		{ "OAUTHBEARER", "n,," AUTH("a.b.c"), NULL, ERR_DENIED, true },
+		{ "OAUTHBEARER", "n,,\1\1", NULL, ERR_DENIED, true },
+		{ "OAUTHBEARER", "n,,", NULL, ERR_INVALID, false },
+		{ "OAUTHBEARER", "", NULL, ERR_INVALID, false },
+		{ "XOAUTH2", "user=ann@a.test" AUTH(TOKEN_RSA), NULL, ERR_OK, false },
+		{ "XOAUTH2", "user=bob@a.test" AUTH(TOKEN_RSA), NULL, ERR_DENIED, true },
+		{ "XOAUTH2", "user=ann@a.test" AUTH("x"), NULL, ERR_DENIED, true },
+		{ "XOAUTH2", "user=ann@a.test", NULL, ERR_INVALID, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		struct one_step c = cases[i];
+		struct login_stats st;
+		struct rig r;
+
+		rig_up(&r, 10);
+		c.e = ERR_NOTFOUND;		/* nobody is believed yet */
+		c.told = false;
+		run_one(&r, &c);
+		login_set_oauth(r.login, issuer());
+		run_one(&r, &cases[i]);
+		login_get_stats(r.login, &st);
+		assert_int_equal(st.ok, cases[i].e == ERR_OK);
+		if (cases[i].e == ERR_OK) {
+			r.ann.cred.enabled = false;
+			c = cases[i];
+			c.e = ERR_DENIED;
+			c.told = true;
+			run_one(&r, &c);
+			r.ann.cred.enabled = true;
+			r.lookup = c.e = ERR_AGAIN;
+			c.told = false;
+			run_one(&r, &c);
+		}
+		rig_down(&r);
+	}
+}
+
+/* Bad tokens cost the address its tries, not the user. */
+static void test_tokens_are_throttled(void **state)
+{
+	static const struct one_step bad = { "OAUTHBEARER", "n,a=ann," AUTH("x"), NULL, ERR_DENIED, true },
+		good = { "OAUTHBEARER", "n,a=ann," AUTH(TOKEN_RSA), NULL, ERR_OK, false },
+		limited = { "OAUTHBEARER", "n,a=ann," AUTH(TOKEN_RSA), NULL, ERR_LIMIT, false };
+	struct rig r;
+
+	(void)state;
+	rig_up(&r, 10);
+	login_set_oauth(r.login, issuer());
+	for (int i = 0; i < 9; i++)
+		run_one(&r, &bad);
+	run_one(&r, &limited);
+	assert_int_equal(addr_parse("192.0.2.77:1", 0, &r.source), ERR_OK);
+	run_one(&r, &good);
+	rig_down(&r);
+}
+
+static void test_certificates(void **state)
+{
+	static const struct conn_proof none, stranger = { .has_cert = true, .fingerprint = { 9 } },
+		ann_print = { .has_cert = true, .fingerprint = { 7 } },
+		ann_name = { .has_cert = true, .trusted = true, .n_names = 2,
+			     .names = { "x@b.test", "ann@a.test" } },
+		untrusted = { .has_cert = true, .n_names = 1, .names = { "ann@a.test" } },
+		eve_name = { .has_cert = true, .trusted = true, .n_names = 1, .names = { "eve@a.test" } };
+	static const struct one_step cases[] = {
+		{ "EXTERNAL", "", &none, ERR_NOTFOUND, false },
+		{ "EXTERNAL", "ann@a.test", &ann_print, ERR_OK, false },
+		{ "EXTERNAL", "ann", &ann_print, ERR_OK, false },
+		{ "EXTERNAL", "", &ann_print, ERR_DENIED, false },
+		{ "EXTERNAL", "bob", &ann_print, ERR_DENIED, false },
+		{ "EXTERNAL", "eve", &ann_print, ERR_DENIED, false },
+		{ "EXTERNAL", "ann", &stranger, ERR_DENIED, false },
+		{ "EXTERNAL", "", &ann_name, ERR_OK, false },
+		{ "EXTERNAL", "ann", &ann_name, ERR_OK, false },
+		{ "EXTERNAL", "bob", &ann_name, ERR_DENIED, false },
+		{ "EXTERNAL", "", &untrusted, ERR_DENIED, false },
+		{ "EXTERNAL", "ann", &untrusted, ERR_DENIED, false },
+		{ "EXTERNAL", "", &eve_name, ERR_DENIED, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		struct rig r;
+
+		rig_up(&r, 10);
+		r.ann.cred.n_certs = 2;
+		r.ann.cred.certs[0][0] = 5;
+		r.ann.cred.certs[1][0] = 7;
+		run_one(&r, &cases[i]);
+		rig_down(&r);
+	}
 }
 
 static void test_cancel_and_long_lines(void **state)
@@ -386,6 +567,9 @@ int main(void)
 		cmocka_unit_test(test_scram_is_throttled_and_switched),
 		cmocka_unit_test(test_scram_garbage),
 		cmocka_unit_test(test_downgrade_is_noticed),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_tokens_are_throttled),
+		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_cancel_and_long_lines),
 		cmocka_unit_test(test_client_side),
 	};

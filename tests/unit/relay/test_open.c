@@ -94,7 +94,7 @@ static enum err open_storage(struct rig *r, struct errbuf *eb)
 
 static enum err open_tls(struct rig *r, struct errbuf *eb)
 {
-	const struct relay_tls tc = { r->dir, r->cert, r->key, "mx.test" };
+	const struct relay_tls tc = { r->dir, r->cert, r->key, "mx.test", false, NULL };
 
 	return relay_open_tls(&tc, &r->server, &r->client, eb);
 }

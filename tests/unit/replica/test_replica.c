@@ -1,3 +1,4 @@
+#include "common/replica/issuers.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/replica/feed.h"
@@ -719,13 +720,62 @@ static void test_credentials(void **state)
 	sync_up(&g);
 	assert_int_equal(src.lookup(src.ctx, "alice", &d), ERR_OK);
 	assert_int_equal(d.protocols, LOGIN_IMAP | LOGIN_SMTP);
-	assert_true(c.usn != d.usn);
+	assert_true(c.usn == d.usn);		/* who uses POP3 is found out by that */
 	object_set_number(o, OBJ_ENABLED, 0);
 	put(&g, o);
 	sync_up(&g);
 	assert_int_equal(src.lookup(src.ctx, "alice", &d), ERR_OK);
 	assert_false(d.enabled);
 	assert_int_equal(d.argon.n, 0);
+	rig_down(&g);
+}
+
+/* Issuers and the organisation's switch find their way into a struct login. */
+static void test_login_settings(void **state)
+{
+	static const char jwk[] = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+				  "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}";
+	struct login_conf lc = { .params = PASSWORD_DEFAULTS };
+	struct work_conf wc = { .threads = 1, .max_queue = 1 };
+	struct object *issuer, *org;
+	struct login *l;
+	uv_loop_t loop;
+	struct rig g;
+
+	(void)state;
+	rig_up(&g, RPC_CAS, NULL);
+	assert_int_equal(uv_loop_init(&loop), 0);
+	wc.loop = &loop;
+	lc.pool = work_pool_open(&wc);
+	lc.source = replica_credentials(g.r);
+	l = login_new(&lc);
+	replica_tell_login(g.r, l);		/* there is nothing yet */
+	assert_int_equal(oauth_issuers(login_oauth(l)), 0);
+	issuer = make(&g, CLASS_OAUTH_ISSUER, "id");
+	object_set_text(issuer, OBJ_ISSUER, "https://id.example.org");
+	object_set_text(issuer, OBJ_AUDIENCE, "imap");
+	object_set_text(issuer, OBJ_JWK, jwk);
+	put(&g, issuer);
+	put(&g, make(&g, CLASS_OAUTH_ISSUER, "without all"));
+	org = make(&g, CLASS_ORGANISATION, "org");
+	put(&g, org);
+	sync_up(&g);
+	replica_tell_login(g.r, l);
+	assert_int_equal(oauth_issuers(login_oauth(l)), 1);
+	assert_false(login_has_sha1(l));
+	object_set_number(org, OBJ_ALLOW_SHA1, 1);
+	put(&g, org);
+	delete(&g, issuer);
+	sync_up(&g);
+	replica_tell_login(g.r, l);
+	assert_int_equal(oauth_issuers(login_oauth(l)), 0);
+	assert_true(login_has_sha1(l));
+	assert_true(replica_is_about_logins(NULL));
+	assert_true(replica_is_about_logins(org));
+	login_free(&l);
+	work_pool_close(&lc.pool);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
 	rig_down(&g);
 }
 
@@ -870,6 +920,7 @@ int main(void)
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_logins_and_tags),
 		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_login_settings),
 		cmocka_unit_test(test_nested_membership),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_no_statement_scans),

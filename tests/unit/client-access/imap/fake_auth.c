@@ -58,8 +58,11 @@ enum err login_still(struct login *l, const struct login_result *r, enum login_p
 	return auth.disabled ? ERR_DENIED : ERR_OK;
 }
 
-const char *sasl_mechanisms(const struct sasl_conf *conf)
+const char *sasl_mechanisms(struct login *l, const struct sasl_conf *conf,
+			    char out[SASL_NAMES_MAX])
 {
+	(void)l;
+	(void)out;
 	return conf->tls || conf->allow_plain ? "SCRAM-SHA-256 PLAIN LOGIN" : "SCRAM-SHA-256";
 }
 

@@ -293,8 +293,11 @@ static void turn_login(struct api_call *c)
 	cb(ctx, e, e ? NULL : &ann);
 }
 
-const char *sasl_mechanisms(const struct sasl_conf *conf)
+const char *sasl_mechanisms(struct login *l, const struct sasl_conf *conf,
+			    char out[SASL_NAMES_MAX])
 {
+	(void)l;
+	(void)out;
 	return conf->tls || conf->allow_plain ? "SCRAM-SHA-256 PLAIN LOGIN" : "SCRAM-SHA-256";
 }
 
@@ -394,11 +397,10 @@ static void io_set_idle(void *ctx, int64_t ms)
 	fake.idle_ms = ms;
 }
 
-static bool io_exporter(void *ctx, uint8_t out[32])
+static void io_proof(void *ctx, struct conn_proof *out)
 {
-	CHECK(ctx == &fake);
-	memset(out, 0, 32);
-	return true;
+	(void)ctx;
+	memset(out, 0, sizeof(*out));
 }
 
 static void io_hangup(void *ctx)
@@ -411,7 +413,7 @@ static void io_hangup(void *ctx)
 void fake_up(struct fake_message *m, size_t n, bool tls)
 {
 	static const struct front_io io = { io_send, io_is_full, io_pause, io_starttls,
-					    io_set_idle, io_exporter, io_hangup, &fake };
+					    io_set_idle, io_proof, io_hangup, &fake };
 	struct front_peer peer = { .tls = tls };
 
 	fake = (struct fake){ .m = m, .n = n, .full_at = SIZE_MAX };
