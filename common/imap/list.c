@@ -20,6 +20,7 @@ static const struct option returns[] = {
 	{ "CHILDREN", IMAP_LIST_CHILDREN },
 	{ "SPECIAL-USE", IMAP_LIST_SPECIAL_USE },
 	{ "STATUS", IMAP_LIST_STATUS },
+	{ "MYRIGHTS", IMAP_LIST_MYRIGHTS },
 	{ NULL, 0 },
 };
 
@@ -190,9 +191,9 @@ static void advance(const struct imap_pattern *p, uint64_t *s, unsigned char c,
 	closure(p, s);
 }
 
-bool imap_pattern_match(const struct imap_pattern *p, const char *name)
+/* s: the states in which the name leaves it. */
+static void run(const struct imap_pattern *p, const char *name, uint64_t s[WORDS])
 {
-	uint64_t s[WORDS] = { 1 };
 	size_t any_case = 0;		/* leading bytes whose case does not matter */
 
 	if (strncmp(name, "INBOX", 5) == 0 && (name[5] == '\0' || name[5] == '/'))
@@ -203,5 +204,22 @@ bool imap_pattern_match(const struct imap_pattern *p, const char *name)
 
 		advance(p, s, c, i < any_case ? (unsigned char)(c | 0x20) : c);
 	}
+}
+
+bool imap_pattern_may_begin(const struct imap_pattern *p, const char *start)
+{
+	uint64_t s[WORDS] = { 1 }, any = 0;
+
+	run(p, start, s);
+	for (size_t w = 0; w < p->words; w++)
+		any |= s[w];
+	return any != 0;
+}
+
+bool imap_pattern_match(const struct imap_pattern *p, const char *name)
+{
+	uint64_t s[WORDS] = { 1 };
+
+	run(p, name, s);
 	return (s[p->n / 64] >> (p->n % 64) & 1) != 0;
 }

@@ -21,7 +21,8 @@ enum imap_list_return {
 	IMAP_LIST_SUBSCRIBED = 1,
 	IMAP_LIST_CHILDREN = 2,
 	IMAP_LIST_SPECIAL_USE = 4,
-	IMAP_LIST_STATUS = 8
+	IMAP_LIST_STATUS = 8,
+	IMAP_LIST_MYRIGHTS = 64		/* RFC 8440 */
 };
 
 #define IMAP_MAX_PATTERNS 32
@@ -46,4 +47,6 @@ enum err imap_pattern_make(struct arena *a, const char *reference, const char *p
 			   struct imap_pattern **out) A_MUST_USE;
 /* delim is '/'.  The first level INBOX matches without regard to case. */
 bool imap_pattern_match(const struct imap_pattern *p, const char *name);
+/* May it match a name that begins so? */
+bool imap_pattern_may_begin(const struct imap_pattern *p, const char *start);
 #endif

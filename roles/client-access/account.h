@@ -9,4 +9,7 @@ struct cas;
  * server is not connected.  Asked before each command, as a database may move. */
 enum err account_locate(struct cas *cas, const struct guid *principal, struct store_at *at)
 	A_MUST_USE;
+/* The same for any mailbox, as it is asked of in the principal's name. */
+enum err account_locate_mailbox(struct cas *cas, const struct guid *mailbox,
+				const struct guid *principal, struct store_at *at) A_MUST_USE;
 #endif

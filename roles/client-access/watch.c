@@ -10,7 +10,7 @@
 struct watch {
 	struct hash_node node;
 	struct watches *all;
-	struct guid mailbox, principal;
+	struct guid mailbox;
 	uint64_t cn;			/* the newest we know of */
 	struct list seats;
 	struct watch_seat mine;		/* keeps it while everybody is told */
@@ -79,11 +79,13 @@ static void on_gone(void *ctx, enum err e, uint64_t cn)
 	tell_all(w);
 }
 
+/* In the owner's name, whoever of those who may read a folder of it looks: a hint
+ * says nothing but that it is worth while to ask, and rights are checked then. */
 static void start(struct watch *w)
 {
 	struct store_at at;
 
-	if (account_locate(w->all->cas, &w->principal, &at) != ERR_OK)
+	if (account_locate_mailbox(w->all->cas, &w->mailbox, &w->mailbox, &at) != ERR_OK)
 		return;
 	w->started_ms = clock_mono_ms();
 	w->call = store_watch(&at, w->cn, on_hint, on_gone, w);
@@ -109,7 +111,6 @@ bool watch_join(struct watches *all, struct watch_seat *seat, const struct store
 		w = xcalloc(1, sizeof(*w));
 		w->all = all;
 		w->mailbox = at->mailbox;
-		w->principal = at->principal;
 		w->cn = cn;
 		list_init(&w->seats);
 		hash_add(&all->table, &w->node, &w->mailbox, sizeof(w->mailbox));

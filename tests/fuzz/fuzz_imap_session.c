@@ -6,6 +6,7 @@
 #include "roles/client-access/imap/session.h"
 
 #include "tests/unit/client-access/imap/fake_auth.c"
+#include "tests/unit/client-access/imap/fake_sharing.c"
 #include "tests/unit/client-access/imap/fake_store.c"
 
 static struct {

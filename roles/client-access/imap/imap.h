@@ -2,6 +2,7 @@
 #ifndef CAS_IMAP_H
 #define CAS_IMAP_H
 
+#include "common/api/rights.h"
 #include "common/api/store.h"
 #include "common/auth/sasl.h"
 #include "common/base/buf.h"
@@ -39,7 +40,9 @@ typedef enum next folder_then_fn(struct imap_session *s, enum err e,
 
 /* The folder a session has selected, as the client knows it. */
 struct imap_view {
-	struct guid mailbox;
+	struct guid mailbox;		/* whose folder it is */
+	unsigned rights;		/* of the user: enum right */
+	bool own_seen;			/* \Seen is each reader's own */
 	uint64_t fid, epoch;
 	uint32_t uidvalidity, uidnext;
 	uint32_t recent_above;		/* UIDs above are \Recent; up to recent_last */
@@ -106,10 +109,13 @@ struct imap_session {
 
 	struct api_call *call;		/* the one store call in flight */
 	folder_then_fn *find_then;
+	const char *find_prefix;	/* of the namespace the folder is in */
 	struct login_call *login_call;
 	struct sasl *sasl;
 	struct login_result who;
-	struct store_at at;		/* valid during a command of IN_USER */
+	struct store_at at;		/* the mailbox a command of IN_USER works on: that
+					 * of the selected folder in a verb of IN_SELECTED,
+					 * else the user's own, until folder_find() */
 	struct imap_view view;		/* valid in IN_SELECTED */
 	struct imap_own own;
 	struct imap_sync *sync;
@@ -160,6 +166,8 @@ enum next imap_fail(struct imap_session *s, enum err e);	/* NO as the table has 
 /* Messages were removed by this command: with QRESYNC its tagged OK says what the
  * client is in step with (RFC 7162 3.2.7), once it was told of all others did. */
 void imap_say_modseq(struct imap_session *s);
+/* s->at: of the selected folder (view), or the user's own mailbox. */
+enum err imap_locate(struct imap_session *s, bool view) A_MUST_USE;
 /* Go to work: now if NEXT_MORE is returned to the pump. */
 enum next imap_work(struct imap_session *s, imap_work_fn *fn);
 /* Park until a callback sets another step and pumps. */
@@ -220,7 +228,8 @@ size_t view_cut(struct imap_session *s, struct view_todo *t, struct uid_range *o
 		size_t max, uint32_t most);
 /* "* STATUS path (...)"; items: enum imap_status_item. */
 void status_put(struct imap_session *s, const struct store_folder *f, unsigned items);
-/* Look a folder up by path, then then(). */
+/* Look a folder up by the path the client knows, in any namespace, then then(): s->at
+ * leads to its mailbox from then on. */
 enum next folder_find(struct imap_session *s, const char *path, folder_then_fn *then);
 
 /* ---- view.c -------------------------------------------------------------------- */
@@ -258,8 +267,10 @@ imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_i
 	imap_verb_authenticate, imap_verb_select, imap_verb_examine, imap_verb_check,
 	imap_verb_close, imap_verb_unselect, imap_verb_create, imap_verb_delete,
 	imap_verb_rename, imap_verb_subscribe, imap_verb_unsubscribe, imap_verb_list,
-	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_replace, imap_verb_idle, imap_verb_fetch,
-	imap_verb_store, imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search;
+	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_replace,
+	imap_verb_setacl, imap_verb_deleteacl, imap_verb_getacl, imap_verb_listrights,
+	imap_verb_myrights, imap_verb_idle, imap_verb_fetch, imap_verb_store,
+	imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search;
 
 /* A hint came while the client idles; pumps. */
 void idle_news(struct imap_session *s);

@@ -238,11 +238,18 @@ static enum next step_run(struct imap_session *s)
 	log_debug(&s->log, "verb=%s tag=%s", v->name,
 		  log_clean(s->reader.cmd.tag.p, s->reader.cmd.tag.n, text, sizeof(text)));
 	if (v->flags & VERB_STORE) {
-		e = account_locate(s->cas, &s->who.principal, &s->at);
+		e = imap_locate(s, v->states == IN_SELECTED);
 		if (e)
 			return imap_fail(s, e);
 	}
 	return v->run(s);
+}
+
+enum err imap_locate(struct imap_session *s, bool view)
+{
+	const struct guid *user = &s->who.principal;
+
+	return account_locate_mailbox(s->cas, view ? &s->view.mailbox : user, user, &s->at);
 }
 
 static enum next step_work(struct imap_session *s)
@@ -262,7 +269,7 @@ static enum next step_sync(struct imap_session *s)
 		return NEXT_MORE;
 	if (!s->view.dirty && !s->view.retry && !(v->flags & VERB_SYNC))
 		return NEXT_MORE;
-	if (account_locate(s->cas, &s->who.principal, &s->at) != ERR_OK) {
+	if (imap_locate(s, true) != ERR_OK) {
 		s->says_modseq = false;
 		return NEXT_MORE;		/* another time: dirty stays */
 	}

@@ -289,11 +289,13 @@ static void on_changes(void *ctx, enum err e, const struct store_changes *c)
 	struct imap_sync *y = s->sync;
 
 	imap_call_done(s);
-	if (e == ERR_NOTFOUND || (!e && c->reset)) {
+	/* DENIED: the right to read it was taken away meanwhile. */
+	if (e == ERR_NOTFOUND || e == ERR_DENIED || (!e && c->reset)) {
 		log_info(&s->log, "imap-cut user=%s why=%s", s->who.user,
 			 e ? "folder-deleted" : "folder-reset");
-		out_str(s, e ? "* BYE The mailbox was deleted.\r\n"
-			     : "* BYE The mailbox was restored, select it again.\r\n");
+		out_str(s, e == ERR_NOTFOUND ? "* BYE The mailbox was deleted.\r\n"
+			   : e		     ? "* BYE [NOPERM] It may not be read any more.\r\n"
+					     : "* BYE The mailbox was restored, select it again.\r\n");
 		s->step = STEP_BYE;
 	} else if (e) {
 		s->view.retry = true;		/* another time */

@@ -16,7 +16,6 @@
  */
 #include "roles/client-access/imap/append.h"
 
-#include "roles/client-access/account.h"
 #include <stdio.h>
 
 static enum next args(struct imap_session *s);
@@ -101,7 +100,8 @@ static void say_uids(struct imap_session *s, uint32_t uidvalidity, uint32_t uid,
 	struct append_run *r = s->run;
 	char last[16] = "";
 
-	if (s->state == IN_SELECTED && r->fid == s->view.fid)
+	if (s->state == IN_SELECTED && r->fid == s->view.fid &&
+	    guid_eq(&s->at.mailbox, &s->view.mailbox))
 		s->view.dirty = true;
 	if (n > 1)
 		snprintf(last, sizeof(last), ":%u", uid + n - 1);
@@ -234,6 +234,8 @@ static enum next found(struct imap_session *s, enum err e, const struct store_fo
 
 	if (e)
 		append_fail(s, append_refusal(e));
+	else if (r->parse.replace && !guid_eq(&s->at.mailbox, &s->view.mailbox))
+		append_fail(s, "NO [CANNOT] Not into another mailbox.");
 	else
 		r->fid = f->fid;
 	return imap_work(s, args);
@@ -248,8 +250,7 @@ static enum append_step target(struct imap_session *s)
 	r->path = arena_str(&s->reader.arena, r->parse.mailbox);
 	if (r->parse.replace && !append_replaces(s))
 		return APPEND_DONE;
-	folder_find(s, r->path, found);
-	return APPEND_WAIT;
+	return folder_find(s, r->path, found) == NEXT_WAIT ? APPEND_WAIT : APPEND_DONE;
 }
 
 static enum append_step message(struct imap_session *s)
@@ -416,7 +417,7 @@ enum next append_begin(struct imap_session *s)
 	if (why == NULL) {
 		s->n_commands++;
 		cas_count(s->cas, CAS_COMMANDS, 1);
-		e = account_locate(s->cas, &s->who.principal, &s->at);
+		e = imap_locate(s, false);
 		why = e ? imap_err_reply(e) : NULL;
 	}
 	if (why) {

@@ -2,6 +2,7 @@
 #include "roles/client-access/imap/append.h"
 
 #include "common/imap/url.h"
+#include "roles/client-access/imap/namespace.h"
 
 #define URL_SAID 300			/* bytes of a URL in BADURL */
 
@@ -78,6 +79,7 @@ static bool open_url(struct imap_session *s, struct span text)
 	struct append_run *r = s->run;
 	struct imap_url u;
 	struct store_part_ask ask;
+	struct ns_place from = { .at = s->at };
 
 	if (!imap_url_parse(text, &r->scratch, &u))
 		return false;
@@ -85,15 +87,17 @@ static bool open_url(struct imap_session *s, struct span text)
 		return false;
 	if (u.mailbox == NULL && s->state != IN_SELECTED)
 		return false;
+	if (ns_resolve(s, u.mailbox ? u.mailbox : s->view.path, &from) != ERR_OK)
+		return false;
 	ask = (struct store_part_ask){
-		.path = u.mailbox ? u.mailbox : s->view.path, .uid = u.uid,
+		.path = from.path, .uid = u.uid,
 		.uidvalidity = u.mailbox ? u.uidvalidity : s->view.uidvalidity,
 		.section = u.section, .partial = u.partial, .offset = u.offset,
 		.length = u.length,
 	};
 	r->part_over = false;
 	r->part_err = ERR_OK;
-	r->part = store_part_open(&s->at, &ask, on_begin, on_bytes, on_done, s);
+	r->part = store_part_open(&from.at, &ask, on_begin, on_bytes, on_done, s);
 	return true;
 }
 

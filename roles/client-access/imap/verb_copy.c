@@ -1,5 +1,5 @@
 /* COPY, MOVE (RFC 6851), EXPUNGE, CLOSE; with UIDPLUS (RFC 4315). */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/namespace.h"
 
 /* COPY and MOVE go to the store in one piece, and the UIDs come back as runs in one
  * message of 320 KiB; an EXPUNGE may go in several. */
@@ -9,6 +9,7 @@
 
 struct copy_run {
 	bool move;
+	struct ns_place to;
 };
 
 static enum next finish(struct imap_session *s)
@@ -57,6 +58,11 @@ static void say_copied(struct imap_session *s, uint32_t uidvalidity, struct uid_
 	buf_fini(&code);
 }
 
+static const char *refusal(enum err e)
+{
+	return e == ERR_NOTFOUND ? "NO [TRYCREATE] No such mailbox." : imap_err_reply(e);
+}
+
 static void copied(void *ctx, enum err e, uint32_t uidvalidity, struct uid_ranges from,
 		   struct uid_ranges to)
 {
@@ -64,8 +70,7 @@ static void copied(void *ctx, enum err e, uint32_t uidvalidity, struct uid_range
 
 	imap_call_done(s);
 	if (e) {
-		imap_finish(s, "%s", e == ERR_NOTFOUND ? "NO [TRYCREATE] No such mailbox."
-						       : imap_err_reply(e));
+		imap_finish(s, "%s", refusal(e));
 	} else if (from.n == 0) {
 		imap_finish(s, "OK Nothing was there any more.");
 	} else {
@@ -95,6 +100,7 @@ static enum next start(struct imap_session *s, bool move)
 	struct copy_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
 	struct imap_seqset set;
 	struct uid_ranges uids;
+	enum err e;
 	char *to;
 
 	if (!imap_lex_sp(l) || !imap_lex_seqset(l, &set) || !imap_lex_sp(l) ||
@@ -108,7 +114,12 @@ static enum next start(struct imap_session *s, bool move)
 		return imap_finish(s, "NO [LIMIT] Too scattered; take fewer at once.");
 	r->move = move;
 	s->run = r;
-	s->call = store_copy(&s->at, s->view.fid, uids, to, move, copied, s);
+	e = ns_resolve(s, to, &r->to);
+	if (e)
+		return imap_finish(s, "%s", refusal(e));
+	if (!guid_eq(&r->to.at.mailbox, &s->at.mailbox))
+		return imap_finish(s, "NO [CANNOT] Not into another mailbox.");
+	s->call = store_copy(&s->at, s->view.fid, uids, r->to.path, move, copied, s);
 	return imap_await(s);
 }
 
@@ -140,7 +151,7 @@ static void expunged(void *ctx, enum err e, struct uid_ranges gone, uint64_t mod
 	imap_call_done(s);
 	if (e && r->quiet)
 		view_close(s);
-	if (e && e != ERR_NOTFOUND)
+	if (e && e != ERR_NOTFOUND && !(r->quiet && e == ERR_DENIED))
 		imap_fail(s, e);
 	else if (e)
 		imap_finish(s, "OK Nothing is there any more.");
@@ -206,7 +217,8 @@ enum next imap_verb_close(struct imap_session *s)
 
 	if (!imap_lex_end(&s->reader.cmd.args))
 		return imap_bad(s);
-	if (s->view.read_only)
+	/* RFC 4314 section 4: without the right to expunge it closes all the same. */
+	if (s->view.read_only || !(s->view.rights & RIGHT_EXPUNGE))
 		return imap_verb_unselect(s);
 	return begin_expunge(s, (struct uid_ranges){ &all, all.last ? 1 : 0 }, true);
 }

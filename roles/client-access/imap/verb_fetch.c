@@ -454,6 +454,7 @@ enum next imap_verb_fetch(struct imap_session *s)
 		s->condstore = true;
 	r->known_from = 1;
 	r->reply = "OK Done.";
-	r->marks_seen = imap_fetch_marks_seen(&r->f) && !s->view.read_only;
+	r->marks_seen = imap_fetch_marks_seen(&r->f) && !s->view.read_only &&
+			(s->view.rights & RIGHT_SEEN);
 	return start(s, r);
 }

@@ -1,5 +1,4 @@
 /* IDLE (RFC 2177): changes are told as they come, until the client says DONE. */
-#include "roles/client-access/account.h"
 #include "roles/client-access/imap/imap.h"
 
 static imap_work_fn back_to_idle;
@@ -8,7 +7,7 @@ static imap_work_fn back_to_idle;
 static void tell(struct imap_session *s)
 {
 	if (s->state == IN_SELECTED && s->view.dirty &&
-	    account_locate(s->cas, &s->who.principal, &s->at) == ERR_OK)
+	    imap_locate(s, true) == ERR_OK)
 		sync_start(s, back_to_idle);	/* its step now */
 }
 

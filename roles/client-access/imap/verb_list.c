@@ -1,16 +1,10 @@
 /* LIST with its extensions, LSUB. */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/list_run.h"
 
-#include "common/imap/list.h"
 #include "common/imap/write.h"
 #include <stdlib.h>
 #include <string.h>
 
-struct list_run {
-	struct imap_list args;
-	struct imap_pattern *patterns[IMAP_MAX_PATTERNS];
-	bool lsub;
-};
 
 /* ---- LIST ------------------------------------------------------------------------- */
 
@@ -37,7 +31,15 @@ static bool is_mail(const struct store_folder *f)
 	       strncmp(f->container_class, "IPF.Note", 8) == 0;
 }
 
-static bool matches(const struct list_run *r, const char *path)
+bool list_may_begin(const struct list_run *r, const char *start)
+{
+	for (size_t i = 0; i < r->args.n_patterns; i++)
+		if (imap_pattern_may_begin(r->patterns[i], start))
+			return true;
+	return false;
+}
+
+bool list_matches(const struct list_run *r, const char *path)
 {
 	for (size_t i = 0; i < r->args.n_patterns; i++)
 		if (imap_pattern_match(r->patterns[i], path))
@@ -75,6 +77,16 @@ static void put_attr(struct imap_session *s, bool *any, const char *attr)
 	*any = true;
 }
 
+/* RFC 8440 */
+static void put_rights(struct imap_session *s, const struct store_folder *f)
+{
+	char text[RIGHTS_TEXT];
+
+	out_str(s, "* MYRIGHTS ");
+	out_mailbox(s, f->path);
+	out_fmt(s, " %s\r\n", rights_text(f->rights, text));
+}
+
 static void put_folder(struct imap_session *s, const struct list_run *r,
 		       const struct store_folder *f, bool child_info)
 {
@@ -90,8 +102,10 @@ static void put_folder(struct imap_session *s, const struct list_run *r,
 		put_attr(s, &any, "\\Subscribed");
 	put_name(s, f->path);
 	out_str(s, child_info ? " (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n" : "\r\n");
-	if (a->returns & IMAP_LIST_STATUS)
+	if ((a->returns & IMAP_LIST_STATUS) && (f->rights & RIGHT_READ))
 		status_put(s, f, a->status);
+	if (a->returns & IMAP_LIST_MYRIGHTS)
+		put_rights(s, f);
 }
 
 /* A folder that exists: does it belong to the answer? */
@@ -101,7 +115,7 @@ static void list_folder(struct imap_session *s, const struct list_run *r,
 	const unsigned select = r->args.select;
 	bool selected = true, below = false;
 
-	if (!is_mail(f) || !matches(r, f->path))
+	if (!is_mail(f) || !list_matches(r, f->path))
 		return;
 	if (select & IMAP_SELECT_SUBSCRIBED)
 		selected = f->subscribed;
@@ -114,9 +128,9 @@ static void list_folder(struct imap_session *s, const struct list_run *r,
 }
 
 /* Subscribed, and not there any more. */
-static void list_gone(struct imap_session *s, const struct list_run *r, const char *path)
+void list_gone(struct imap_session *s, const struct list_run *r, const char *path)
 {
-	if ((r->args.select & IMAP_SELECT_SUBSCRIBED) == 0 || !matches(r, path) ||
+	if ((r->args.select & IMAP_SELECT_SUBSCRIBED) == 0 || !list_matches(r, path) ||
 	    (r->args.select & IMAP_SELECT_SPECIAL_USE))
 		return;
 	out_fmt(s, "* %s (%s", r->lsub ? "LSUB" : "LIST",
@@ -133,7 +147,7 @@ static void lsub_parents(struct imap_session *s, const struct list_run *r,
 	for (size_t i = 0; i < all->n; i++) {
 		const struct store_folder *f = &all->f[i];
 
-		if (f->subscribed || !is_mail(f) || !matches(r, f->path) ||
+		if (f->subscribed || !is_mail(f) || !list_matches(r, f->path) ||
 		    !subscribed_below(all, f->path))
 			continue;
 		out_str(s, "* LSUB (\\Noselect");
@@ -150,6 +164,27 @@ static bool ends_with_percent(const struct list_run *r)
 	return n > 0 && p[n - 1] == '%';
 }
 
+void list_folders(struct imap_session *s, const struct list_run *r,
+		  const struct store_folders *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		list_folder(s, r, all, &all->f[i]);
+	if (r->lsub && ends_with_percent(r))
+		lsub_parents(s, r, all);
+}
+
+void list_node(struct imap_session *s, const struct list_run *r, const char *path)
+{
+	if (!list_matches(r, path) ||
+	    (r->lsub ? !ends_with_percent(r)
+		     : r->args.select & (IMAP_SELECT_SUBSCRIBED | IMAP_SELECT_SPECIAL_USE)))
+		return;
+	out_fmt(s, "* %s (\\Noselect%s", r->lsub ? "LSUB" : "LIST",
+		r->lsub ? "" : " \\HasChildren");
+	put_name(s, path);
+	out_str(s, "\r\n");
+}
+
 static void listed(void *ctx, enum err e, const struct store_folders *all)
 {
 	struct imap_session *s = ctx;
@@ -161,13 +196,11 @@ static void listed(void *ctx, enum err e, const struct store_folders *all)
 		imap_pump(s);
 		return;
 	}
-	for (size_t i = 0; i < all->n; i++)
-		list_folder(s, r, all, &all->f[i]);
+	list_folders(s, r, all);
 	for (size_t i = 0; i < all->n_gone; i++)
-		list_gone(s, r, all->gone_subscribed[i]);
-	if (r->lsub && ends_with_percent(r))
-		lsub_parents(s, r, all);
-	imap_finish(s, "OK Done.");
+		if (!ns_is_elsewhere(all->gone_subscribed[i]))
+			list_gone(s, r, all->gone_subscribed[i]);
+	list_shared(s, all);
 	imap_pump(s);
 }
 

@@ -15,12 +15,29 @@ struct select_run {
 	size_t n, cap;
 };
 
+/* RFC 4314 5.1.1: the flags that the user's rights let him change. */
+static unsigned may_change(const struct imap_view *v)
+{
+	static const unsigned other = IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DRAFT;
+
+	return (v->rights & RIGHT_SEEN ? IMAP_SEEN : 0) | (v->rights & RIGHT_WRITE ? other : 0) |
+	       (v->rights & RIGHT_DELETE ? IMAP_DELETED : 0);
+}
+
+/* RFC 4314 5.2: does he who has selected it change anything that others see? */
+static bool is_read_only(const struct imap_view *v)
+{
+	unsigned any = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_WRITE | RIGHT_DELETE |
+		       (v->own_seen ? 0 : RIGHT_SEEN);
+
+	return v->read_only || !(v->rights & any);
+}
+
 static void put_flags(struct imap_session *s)
 {
-	static const unsigned all = IMAP_SEEN | IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DELETED |
-				    IMAP_DRAFT;
 	struct imap_view *v = &s->view;
 	struct span *words = arena_alloc(&s->reader.arena, (v->n_words + 3) * sizeof(*words));
+	const bool may_write = v->rights & RIGHT_WRITE;
 	size_t n = 0;
 
 	view_put_flags(s);
@@ -33,7 +50,7 @@ static void put_flags(struct imap_session *s)
 		for (size_t i = 0; i < v->n_words; i++)
 			words[n++] = span_of(v->words[i]);
 		words[n++] = SPAN("\\*");
-		out_done(s, imap_write_flags(&s->out, all, words, n));
+		out_done(s, imap_write_flags(&s->out, may_change(v), words, may_write ? n : 0));
 	}
 	out_str(s, "] Flags you may change.\r\n");
 }
@@ -103,7 +120,7 @@ static enum next resync(struct imap_session *s)
 	} else if (known.n > 0) {
 		known.r = arena_dup(&s->reader.arena, &all, sizeof(all));
 	}
-	return fetch_resync(s, known, q->modseq, known_below(s, q), r->read_only);
+	return fetch_resync(s, known, q->modseq, known_below(s, q), is_read_only(&s->view));
 }
 
 static void finish_select(struct imap_session *s, const struct store_selected *sel)
@@ -116,7 +133,7 @@ static void finish_select(struct imap_session *s, const struct store_selected *s
 	if (r->args.has_qresync && q->uidvalidity == s->view.uidvalidity)
 		resync(s);
 	else
-		imap_finish(s, "%s", fetch_select_reply(r->read_only));
+		imap_finish(s, "%s", fetch_select_reply(is_read_only(&s->view)));
 }
 
 /* ---- with UIDs as rows -------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* Every verb this server answers, where it is legal, and the verbs that need no
  * store. */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/namespace.h"
 
 #include "common/imap/write.h"
 
@@ -24,9 +24,14 @@ static const struct imap_verb verbs[] = {
 	{ "SUBSCRIBE",     imap_verb_subscribe,     IN_USER,     VERB_STORE, NULL },
 	{ "UNSUBSCRIBE",   imap_verb_unsubscribe,   IN_USER,     VERB_STORE, NULL },
 	{ "LIST",          imap_verb_list,          IN_USER,
-	  VERB_STORE, "CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE" },
+	  VERB_STORE, "CHILDREN LIST-EXTENDED LIST-STATUS LIST-MYRIGHTS SPECIAL-USE" },
 	{ "LSUB",          imap_verb_lsub,          IN_USER,     VERB_STORE, NULL },
 	{ "STATUS",        imap_verb_status,        IN_USER,     VERB_STORE, "STATUS=SIZE" },
+	{ "SETACL",        imap_verb_setacl,        IN_USER,     VERB_STORE, "ACL RIGHTS=kxte" },
+	{ "DELETEACL",     imap_verb_deleteacl,     IN_USER,     VERB_STORE, NULL },
+	{ "GETACL",        imap_verb_getacl,        IN_USER,     VERB_STORE, NULL },
+	{ "LISTRIGHTS",    imap_verb_listrights,    IN_USER,     VERB_STORE, NULL },
+	{ "MYRIGHTS",      imap_verb_myrights,      IN_USER,     VERB_STORE, NULL },
 	{ "APPEND",        imap_verb_append,        IN_USER,     VERB_STORE | VERB_STREAM,
 	  "MULTIAPPEND CATENATE" },
 	{ "REPLACE",       imap_verb_replace,       IN_SELECTED,
@@ -194,6 +199,7 @@ enum next imap_verb_namespace(struct imap_session *s)
 {
 	if (!no_arguments(s))
 		return imap_bad(s);
-	out_str(s, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	out_str(s, "* NAMESPACE ((\"\" \"/\")) ((\"" NS_OTHERS "/\" \"/\")) ((\"" NS_PUBLIC
+		   "/\" \"/\"))\r\n");
 	return imap_finish(s, "OK Done.");
 }

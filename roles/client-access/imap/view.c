@@ -1,6 +1,7 @@
 /* The selected folder as one client knows it. */
 #include "roles/client-access/imap/imap.h"
 
+#include "roles/client-access/imap/namespace.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static void on_hint(struct watch_seat *seat)
 void view_share(struct imap_session *s)
 {
 	struct imap_view *v = &s->view;
-	const struct uid_map_key key = { s->at.mailbox, v->fid, v->epoch, v->cn };
+	const struct uid_map_key key = { v->mailbox, v->fid, v->epoch, v->cn };
 
 	uid_map_share(&s->cas->uid_maps, &v->map, &key);
 }
@@ -34,7 +35,8 @@ void view_open(struct imap_session *s, const struct store_folder *f,
 
 	CHECK(s->state == IN_AUTH);
 	*v = (struct imap_view){
-		.mailbox = s->at.mailbox, .fid = f->fid, .epoch = sel->epoch,
+		.mailbox = s->at.mailbox, .rights = sel->rights, .own_seen = sel->own_seen,
+		.fid = f->fid, .epoch = sel->epoch,
 		.uidvalidity = sel->uidvalidity, .uidnext = sel->uidnext,
 		.recent_above = sel->recent_uid,
 		.recent_last = sel->uidnext ? sel->uidnext - 1 : 0,
@@ -260,17 +262,30 @@ bool own_knows(const struct imap_own *o, uint32_t uid, uint64_t modseq)
 static void found(void *ctx, enum err e, const struct store_folders *f)
 {
 	struct imap_session *s = ctx;
+	struct store_folder one;
 
 	imap_call_done(s);
 	if (!e && f->n == 0)
 		e = ERR_NOTFOUND;
-	s->find_then(s, e, e ? NULL : &f->f[0]);
+	if (!e) {
+		one = f->f[0];
+		if (*s->find_prefix)
+			one.path = arena_printf(&s->reader.arena, "%s%s", s->find_prefix, one.path);
+	}
+	s->find_then(s, e, e ? NULL : &one);
 	imap_pump(s);
 }
 
 enum next folder_find(struct imap_session *s, const char *path, folder_then_fn *then)
 {
+	struct ns_place p;
+	enum err e = ns_resolve(s, path, &p);
+
+	if (e)
+		return then(s, e, NULL);
+	s->at = p.at;
 	s->find_then = then;
-	s->call = store_folder_list(&s->at, path, found, s);
+	s->find_prefix = p.prefix;
+	s->call = store_folder_list(&s->at, p.path, found, s);
 	return imap_await(s);
 }

@@ -1,5 +1,6 @@
 #include "tests/unit/client-access/imap/fake_priv.h"
 
+#include "common/api/rights.h"
 #include "common/base/check.h"
 #include "common/base/list.h"
 #include "common/mime/map.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const kind_names[] = { "list", "folder", "select", "fetch", "content",
+static const char *const kind_names[] = { "list", "folder", "acl", "select", "fetch", "content",
 	"query", "append", "place", "flags", "copy", "expunge", "changes", "watch" };
 
 struct fake_state fake;
@@ -239,6 +240,14 @@ enum err account_locate(struct cas *cas, const struct guid *principal, struct st
 	return st.away ? ERR_AGAIN : ERR_OK;
 }
 
+enum err account_locate_mailbox(struct cas *cas, const struct guid *mailbox,
+				const struct guid *principal, struct store_at *at)
+{
+	(void)cas;
+	*at = (struct store_at){ .mailbox = *mailbox, .principal = *principal };
+	return st.away ? ERR_AGAIN : ERR_OK;
+}
+
 /* ---- making calls ------------------------------------------------------------- */
 
 struct api_call *fake_call(enum kind kind, void *cb, void *ctx)
@@ -329,6 +338,30 @@ struct api_call *store_folder_subscribe(const struct store_at *at, const char *p
 	(void)at;
 	(void)elsewhere;
 	return done_call(path, NULL, on ? 's' : 'u', cb, ctx);
+}
+
+struct api_call *store_acl_set(const struct store_at *at, const struct store_acl_change *ch,
+			       store_done_cb *cb, void *ctx)
+{
+	(void)at;
+	return done_call(ch->path, NULL, 'a', cb, ctx);
+}
+
+struct api_call *store_acl_list(const struct store_at *at, const char *path, store_acl_cb *cb,
+				void *ctx)
+{
+	(void)at;
+	(void)path;
+	return fake_call(ACL_LISTING, (void *)cb, ctx);
+}
+
+struct api_call *store_acl_shared(const struct store_at *at, store_shared_cb *cb, void *ctx)
+{
+	(void)at;
+	(void)cb;
+	(void)ctx;
+	CHECK(false);		/* there are no stores to ask */
+	return NULL;
 }
 
 struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read_write,
@@ -566,7 +599,7 @@ static void answer_list(struct api_call *c, enum err e)
 		*o = (struct store_folder){ .fid = f->fid, .path = f->path, .name = f->path,
 			.role = f->role, .uidvalidity = f->uidvalidity, .uidnext = f->uidnext,
 			.recent_uid = f->recent_uid, .highestmodseq = f->modseq,
-			.subscribed = f->subscribed };
+			.subscribed = f->subscribed, .rights = RIGHT_ALL };
 		for (size_t k = 0; k < f->n; k++)
 			if (!f->m[k].gone) {
 				o->total++;
@@ -582,6 +615,17 @@ static void answer_list(struct api_call *c, enum err e)
 	out.gone_subscribed = gone;
 	out.n_gone = c->path == NULL && st.gone_subscribed;
 	((store_folders_cb *)c->cb)(c->ctx, e, e ? NULL : &out);
+}
+
+/* Two rows of bob's, of which one takes away. */
+static void answer_acl(struct api_call *c, enum err e)
+{
+	static const struct store_acl_row rows[] = {
+		{ .who = { { 9 } }, .given = RIGHT_LOOKUP | RIGHT_READ },
+		{ .who = { { 9 } }, .taken = RIGHT_SEEN | RIGHT_DELETE, .whole = true },
+	};
+
+	((store_acl_cb *)c->cb)(c->ctx, e, rows, e ? 0 : N_ELEMS(rows));
 }
 
 static void answer_done(struct api_call *c, enum err e)
@@ -613,7 +657,7 @@ static void answer_select(struct api_call *c, enum err e)
 {
 	struct folder *f = fake_by_fid(c->fid);
 	struct uid_range r[MAX_MSGS];
-	struct store_selected s = { .runs = { r, 0 } };
+	struct store_selected s = { .runs = { r, 0 }, .rights = RIGHT_ALL };
 	static const char *const words[] = { "junk" };
 
 	if (!e && f == NULL)
@@ -841,6 +885,7 @@ bool fake_step(void)
 	switch (c->kind) {
 	case LISTING:	answer_list(c, e); break;
 	case DONE_CALL: answer_done(c, e); break;
+	case ACL_LISTING: answer_acl(c, e); break;
 	case SELECTING: answer_select(c, e); break;
 	case FETCHING:	answer_fetch(c, e); break;
 	case CONTENT:	answer_content(c, e); break;

@@ -30,7 +30,34 @@ static const struct talk cases[] = {
 	  "c BAD Malformed command.\r\n", false },
 	{ "enable", 'a', "a ENABLE CONDSTORE X\r\nb ENABLE Y\r\n",
 	  "* ENABLED CONDSTORE\r\na OK Done.\r\n* ENABLED\r\nb OK Done.\r\n", false },
-	{ "namespace", 'a', "a NAMESPACE\r\n", "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\na OK Done.\r\n", false },
+	{ "acl", 'a', "a MYRIGHTS INBOX\r\nb GETACL Sent\r\nc LISTRIGHTS INBOX bob\r\n"
+	  "d LISTRIGHTS INBOX owner\r\ne SETACL INBOX bob lrs\r\nf SETACL INBOX -bob +d\r\n"
+	  "g DELETEACL INBOX bob\r\nh SETACL INBOX carl l\r\ni SETACL INBOX bob lz\r\n"
+	  "j GETACL nowhere\r\nk LIST \"\" Sent RETURN (MYRIGHTS)\r\n",
+	  "* MYRIGHTS INBOX lrswipkxtecda\r\na OK Done.\r\n"
+	  "* ACL Sent ann lrswipkxtecda bob lr -bob std\r\nb OK Done.\r\n"
+	  "* LISTRIGHTS INBOX bob \"\" l r s w i p k x t e c d a\r\nc OK Done.\r\n"
+	  "* LISTRIGHTS INBOX owner lrswipkxtecda\r\nd OK Done.\r\n"
+	  "e OK Done.\r\nf OK Done.\r\ng OK Done.\r\n"
+	  "h NO [CANNOT] There is nobody of that name.\r\ni BAD There is no such right.\r\n"
+	  "j NO [NONEXISTENT] No such mailbox.\r\n"
+	  "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n* MYRIGHTS Sent lrswipkxtecda\r\n"
+	  "k OK Done.\r\n", false },
+	{ "other namespaces", 'a', "a SELECT \"Other Users/carl/INBOX\"\r\nb CREATE \"Other Users/carl/x\"\r\n"
+	  "c CREATE \"Public Folders/x\"\r\nd STATUS \"Other Users/bob\" (MESSAGES)\r\n"
+	  "e DELETE \"Other Users\"\r\nf RENAME Sent \"Other Users/bob/Sent\"\r\n"
+	  "g STATUS \"other users/bob/Sent\" (MESSAGES)\r\nh SUBSCRIBE \"Public Folders/y\"\r\n"
+	  "i LIST \"\" \"Other Users/%\"\r\nj CREATE \"Other Users\"\r\n"
+	  "k APPEND \"Other Users/carl/x\" {3+}\r\nabc\r\nl NOOP\r\n",
+	  "a NO [NONEXISTENT] No such mailbox.\r\nb NO [NOPERM] Permission denied.\r\n"
+	  "c NO [NOPERM] Permission denied.\r\nd NO [NONEXISTENT] No such mailbox.\r\n"
+	  "e NO [NONEXISTENT] No such mailbox.\r\n"
+	  "f NO [CANNOT] Not into another mailbox; copy its messages.\r\n"
+	  "* STATUS \"Other Users/bob/Sent\" (MESSAGES 0)\r\ng OK Done.\r\n"
+	  "h NO [NONEXISTENT] No such mailbox.\r\ni OK Done.\r\n"
+	  "j NO [NOPERM] Permission denied.\r\n"
+	  "k NO [TRYCREATE] No such mailbox.\r\nl OK Done.\r\n", false },
+	{ "namespace", 'a', "a NAMESPACE\r\n", "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Public Folders/\" \"/\"))\r\na OK Done.\r\n", false },
 	{ "select", 'a', "a SELECT inbox\r\n", SELECTED "a OK [READ-WRITE] Selected.\r\n", false },
 	{ "select nothing", 's', "a SELECT Nope\r\nb CHECK\r\n",
 	  "* OK [CLOSED] The mailbox before is closed.\r\na NO [NONEXISTENT] No such mailbox.\r\nb BAD Select a mailbox first.\r\n", false },

@@ -87,6 +87,14 @@ enum err account_locate(struct cas *cas, const struct guid *principal, struct st
 	return fake.e_locate;
 }
 
+enum err account_locate_mailbox(struct cas *cas, const struct guid *mailbox,
+				const struct guid *principal, struct store_at *at)
+{
+	(void)cas;
+	*at = (struct store_at){ .mailbox = *mailbox, .principal = *principal };
+	return fake.e_locate;
+}
+
 void cas_count(struct cas *cas, enum cas_metric m, int64_t n)
 {
 	CHECK(cas == &fake.cas && m < CAS_METRICS && n == 1);
