@@ -81,6 +81,11 @@ void call_write(struct call *c, tx_fn *fn, enum lane lane, size_t bytes)
 {
 	c->job = (struct job){ .write = fn, .arg = c->op, .lane = lane, .bytes = bytes,
 			       .done = job_done };
+	if (lane == LANE_INTERACTIVE && !c->passes_holds) {
+		c->job.gate[0] = c->mbx;
+		c->job.gate[1] = c->other_mbx;
+		c->job.hold = c->hold;
+	}
 	c->is_working = true;
 	mdb_write(c->mdb, &c->job);
 }
@@ -93,11 +98,16 @@ void call_read(struct call *c, read_fn *fn)
 	mdb_read(c->mdb, &c->job);
 }
 
-void call_reply(struct call *c, const ProtobufCMessage *rep)
+void call_answer(struct call *c, const ProtobufCMessage *rep)
 {
 	if (c->rq)
 		rpc_reply(c->rq, rep, NULL, 0);
 	c->rq = NULL;
+}
+
+void call_reply(struct call *c, const ProtobufCMessage *rep)
+{
+	call_answer(c, rep);
 	call_free(c);
 }
 
@@ -157,11 +167,15 @@ void call_stream(struct call *c, struct buf *out, void (*more)(struct call *c))
 	pump(c);
 }
 
-struct who call_who(struct call *c)
+struct who call_who_in(struct call *c, const struct mref *m)
 {
-	struct who w = { .mbx = c->ref->mbx, .mailbox = c->ref->guid,
-			 .principal = c->rq->principal };
+	struct who w = { .mbx = m->mbx, .mailbox = m->guid, .principal = c->rq->principal };
 
 	principal_resolve(c->st, &w, &c->arena);
 	return w;
+}
+
+struct who call_who(struct call *c)
+{
+	return call_who_in(c, c->ref);
 }

@@ -30,6 +30,11 @@ struct call {
 	void (*on_job)(struct call *c, enum err e);
 	bool even_if_gone;
 	bool is_working;		/* the job is with a thread */
+	/* Interactive writes wait while another has a hold on the mailbox (job.h), unless
+	 * they touch no message that is there. */
+	bool passes_holds;
+	int64_t other_mbx;		/* a second mailbox they change, 0: none */
+	struct hold *hold;		/* may be NULL */
 
 	/* Streaming. */
 	struct buf *out;
@@ -46,6 +51,8 @@ struct call *call_begin(struct rpc_request *rq, const void *mailbox, size_t n, s
 const char *const *call_strings(struct call *c, char *const *s, size_t n);
 void call_write(struct call *c, tx_fn *fn, enum lane lane, size_t bytes);
 void call_read(struct call *c, read_fn *fn);
+/* The answer, and the call goes on without a caller.  Nothing if it was given. */
+void call_answer(struct call *c, const ProtobufCMessage *rep);
 /* All three end the call; what its op owns is freed. */
 void call_reply(struct call *c, const ProtobufCMessage *rep);
 void call_fail(struct call *c, enum err e);
@@ -55,4 +62,6 @@ void call_stream(struct call *c, struct buf *out, void (*more)(struct call *c));
 
 /* The principal of the request for this mailbox: what operations are given. */
 struct who call_who(struct call *c);
+/* The same for another mailbox. */
+struct who call_who_in(struct call *c, const struct mref *m);
 #endif

@@ -1,10 +1,12 @@
 #include "roles/mailbox/changes.h"
 
+#include "roles/mailbox/hidden.h"
+
 enum { DEFAULT_LIMIT = 5000, MAX_LIMIT = 20000 };
 
 DB_SQL(q_feed,
        "SELECT uid, flags, imap_deleted, kw, modseq FROM placement"
-       " WHERE mbx = ?1 AND fid = ?2 AND modseq > ?3 ORDER BY modseq");
+       " WHERE mbx = ?1 AND fid = ?2 AND modseq > ?3 AND modseq <= ?4 ORDER BY modseq");
 DB_SQL(q_tombs,
        "SELECT cn, uid FROM tombstone WHERE mbx = ?1 AND fid = ?2 AND cn > ?3 AND kind = 1"
        " ORDER BY cn");
@@ -14,6 +16,7 @@ DB_SQL(q_state,
 
 struct state {
 	uint64_t floor, newest;
+	struct runs hidden;
 };
 
 static enum err read_state(struct db *db, struct changes_op *op, struct state *s,
@@ -54,12 +57,13 @@ static enum err add_row(struct changes_op *op, struct db_row *r, const struct kw
 }
 
 /* Placements up to the limit, to the end of the change that reaches it.  until is
- * where the page ends; UINT64_MAX: no more. */
-static enum err feed(struct db *db, struct changes_op *op, const struct kwnames *names,
-		     uint64_t *until, struct errbuf *eb)
+ * where the page ends; UINT64_MAX: no more.  What has a number above the newest is
+ * a copy that is not revealed yet. */
+static enum err feed(struct db *db, struct changes_op *op, const struct state *s,
+		     const struct kwnames *names, uint64_t *until, struct errbuf *eb)
 {
-	struct db_row *r = db_query(db, &q_feed, "iii", op->who.mbx, (int64_t)op->fid,
-				    (int64_t)op->since);
+	struct db_row *r = db_query(db, &q_feed, "iiii", op->who.mbx, (int64_t)op->fid,
+				    (int64_t)op->since, (int64_t)s->newest);
 	struct arena a = { 0 };
 	uint64_t last = op->since;
 	uint32_t n = 0;
@@ -73,8 +77,10 @@ static enum err feed(struct db *db, struct changes_op *op, const struct kwnames 
 			*until = last;
 			break;
 		}
-		e = add_row(op, r, names, &a);
 		last = modseq;
+		if (runs_contain(&s->hidden, (uint32_t)db_int(r, 0)))
+			continue;
+		e = add_row(op, r, names, &a);
 		n++;
 	}
 	end = db_end(&r, eb);
@@ -102,16 +108,41 @@ static enum err tombs(struct db *db, struct changes_op *op, uint64_t *until, str
 		last = cn;
 		n++;
 	}
-	runs_normalise(&op->gone);
 	return db_end(&r, eb);
+}
+
+static enum err rows_and_tombs(struct db *db, struct changes_op *op, struct state *s,
+			       struct errbuf *eb)
+{
+	int64_t mbx = op->who.mbx, fid = (int64_t)op->fid;
+	struct arena mem = { 0 };
+	struct kwnames names;
+	uint64_t until = UINT64_MAX;
+	enum err e = hidden_load(db, mbx, fid, &s->hidden, eb);
+
+	if (e == ERR_OK)
+		e = keyword_names(db, &mem, mbx, &names, eb);
+	if (e == ERR_OK && !op->gone_only)
+		e = feed(db, op, s, &names, &until, eb);
+	if (e == ERR_OK)
+		e = tombs(db, op, &until, eb);
+	if (e == ERR_OK)
+		e = hidden_gone(db, mbx, fid, op->since, until, &op->gone, eb);
+	runs_normalise(&op->gone);
+	/* Tombstones that end the page earlier leave rows in it that come again with
+	 * the next one: a change may be told twice, never missed. */
+	if (e == ERR_OK && until != UINT64_MAX) {
+		op->until = until;
+		op->more = true;
+	}
+	arena_fini(&mem);
+	runs_fini(&s->hidden);
+	return e;
 }
 
 static enum err page(struct db *db, struct changes_op *op, struct errbuf *eb)
 {
-	struct arena mem = { 0 };
-	struct kwnames names;
 	struct state s = { 0 };
-	uint64_t rows_until = UINT64_MAX, until;
 	enum err e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
 
 	if (e == ERR_OK)
@@ -122,20 +153,7 @@ static enum err page(struct db *db, struct changes_op *op, struct errbuf *eb)
 	op->until = s.newest;
 	if (op->reset)
 		return ERR_OK;
-	e = keyword_names(db, &mem, op->who.mbx, &names, eb);
-	if (e == ERR_OK && !op->gone_only)
-		e = feed(db, op, &names, &rows_until, eb);
-	until = rows_until;
-	if (e == ERR_OK)
-		e = tombs(db, op, &until, eb);
-	/* Tombstones that end the page earlier leave rows in it that come again with
-	 * the next one: a change may be told twice, never missed. */
-	if (e == ERR_OK && until != UINT64_MAX) {
-		op->until = until;
-		op->more = true;
-	}
-	arena_fini(&mem);
-	return e;
+	return rows_and_tombs(db, op, &s, eb);
 }
 
 enum err changes_page(struct db *db, void *arg, struct errbuf *eb)
@@ -160,8 +178,13 @@ enum err changes_gone(struct db *db, int64_t mbx, uint64_t fid, uint64_t since, 
 {
 	struct db_row *r = db_query(db, &q_tombs, "iii", mbx, (int64_t)fid, (int64_t)since);
 
+	enum err e;
+
 	while (db_next(r))
 		runs_add(out, (uint32_t)db_int(r, 1));
+	e = db_end(&r, eb);
+	if (e == ERR_OK)
+		e = hidden_gone(db, mbx, (int64_t)fid, since, UINT64_MAX, out, eb);
 	runs_normalise(out);
-	return db_end(&r, eb);
+	return e;
 }

@@ -12,39 +12,39 @@ struct rule {
 };
 
 DB_SQL(q_total,
-       "SELECT f.mbx, f.fid, f.n_total, (SELECT count(*) FROM placement p WHERE p.mbx = f.mbx"
+       "SELECT f.mbx, f.fid, f.n_total, (SELECT count(*) FROM shown p WHERE p.mbx = f.mbx"
        " AND p.fid = f.fid) AS n FROM folder f WHERE f.n_total != n");
 DB_SQL(q_fix_total, "UPDATE folder SET n_total = ?3 WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_unread,
-       "SELECT f.mbx, f.fid, f.n_unread, (SELECT count(*) FROM placement p WHERE p.mbx = f.mbx"
+       "SELECT f.mbx, f.fid, f.n_unread, (SELECT count(*) FROM shown p WHERE p.mbx = f.mbx"
        " AND p.fid = f.fid AND (p.flags & 1) = 0) AS n FROM folder f WHERE f.n_unread != n");
 DB_SQL(q_fix_unread, "UPDATE folder SET n_unread = ?3 WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_deleted,
-       "SELECT f.mbx, f.fid, f.n_deleted, (SELECT count(*) FROM placement p WHERE p.mbx = f.mbx"
+       "SELECT f.mbx, f.fid, f.n_deleted, (SELECT count(*) FROM shown p WHERE p.mbx = f.mbx"
        " AND p.fid = f.fid AND p.imap_deleted = 1) AS n FROM folder f WHERE f.n_deleted != n");
 DB_SQL(q_fix_deleted, "UPDATE folder SET n_deleted = ?3 WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_size,
-       "SELECT f.mbx, f.fid, f.size, (SELECT coalesce(sum(i.size), 0) FROM placement p"
+       "SELECT f.mbx, f.fid, f.size, (SELECT coalesce(sum(i.size), 0) FROM shown p"
        " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid) WHERE p.mbx = f.mbx"
        " AND p.fid = f.fid) AS n FROM folder f WHERE f.size != n");
 DB_SQL(q_fix_size, "UPDATE folder SET size = ?3 WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_uidnext,
-       "SELECT f.mbx, f.fid, f.uidnext, (SELECT max(p.uid) + 1 FROM placement p"
+       "SELECT f.mbx, f.fid, f.uidnext, (SELECT max(p.uid) + 1 FROM shown p"
        " WHERE p.mbx = f.mbx AND p.fid = f.fid) AS n FROM folder f WHERE f.uidnext < n");
 DB_SQL(q_fix_uidnext,
        "UPDATE folder SET uidnext = ?3, visible_uid = ?3 - 1 WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_runs,
        "SELECT f.mbx, f.fid, (SELECT coalesce(sum(u.last - u.first + 1), 0) FROM uid_run u"
-       " WHERE u.mbx = f.mbx AND u.fid = f.fid) AS had, (SELECT count(*) FROM placement p"
+       " WHERE u.mbx = f.mbx AND u.fid = f.fid) AS had, (SELECT count(*) FROM shown p"
        " WHERE p.mbx = f.mbx AND p.fid = f.fid) AS n FROM folder f WHERE had != n");
 DB_SQL(q_run_gaps,
-       "SELECT u.mbx, u.fid, u.first, (SELECT count(*) FROM placement p WHERE p.mbx = u.mbx"
+       "SELECT u.mbx, u.fid, u.first, (SELECT count(*) FROM shown p WHERE p.mbx = u.mbx"
        " AND p.fid = u.fid AND p.uid BETWEEN u.first AND u.last) AS n FROM uid_run u"
        " WHERE n != u.last - u.first + 1");
 DB_SQL(q_drop_runs, "DELETE FROM uid_run WHERE mbx = ?1 AND fid = ?2 AND ?3 >= 0");
 DB_SQL(q_make_runs,
        "INSERT INTO uid_run(mbx, fid, first, last) SELECT ?1, ?2, min(uid), max(uid) FROM"
-       " (SELECT uid, uid - row_number() OVER (ORDER BY uid) AS g FROM placement"
+       " (SELECT uid, uid - row_number() OVER (ORDER BY uid) AS g FROM shown"
        " WHERE mbx = ?1 AND fid = ?2) GROUP BY g");
 DB_SQL(q_lost_placement,
        "SELECT p.mbx, p.fid, p.uid, 0 FROM placement p WHERE NOT EXISTS"
@@ -54,7 +54,7 @@ DB_SQL(q_lost_item,
        " (SELECT 1 FROM placement p WHERE p.mbx = i.rid >> 40 AND p.iid = (i.rid & 1099511627775))"
        " AND i.rid NOT IN (SELECT mbx << 40 | iid FROM dumpster)");
 DB_SQL(q_flags,
-       "SELECT p.mbx, p.fid, p.flags, i.flags FROM placement p CROSS JOIN item i"
+       "SELECT p.mbx, p.fid, p.flags, i.flags FROM shown p CROSS JOIN item i"
        " ON i.rid = (p.mbx << 40 | p.iid) WHERE p.flags != i.flags");
 DB_SQL(q_live,
        "SELECT m.mbx, 0, m.size_live, (SELECT coalesce(sum(i.size), 0) FROM item i"

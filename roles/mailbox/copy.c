@@ -1,182 +1,250 @@
 #include "roles/mailbox/copy.h"
 
 #include "common/base/check.h"
-#include "roles/mailbox/expunge.h"
 #include "roles/mailbox/folder.h"
-#include "roles/mailbox/message.h"
+#include "roles/mailbox/hidden.h"
+#include "roles/mailbox/transfer.h"
 
-DB_SQL(q_holds, "SELECT 1 FROM placement WHERE mbx = ?1 AND iid = ?2 AND fid = ?3 LIMIT 1");
-DB_SQL(q_kw, "SELECT kw FROM item WHERE rid = ?1");
-DB_SQL(q_bid, "SELECT coalesce(bid, 0) FROM item WHERE rid = ?1");
-DB_SQL(q_clone,
-       "INSERT INTO item(rid, klass, msg_class, form, bid, content_rev, size, thread_id, conv_id,"
-       " goid, subject, subject_norm, from_name, from_addr, to_text, preview, date_sent,"
-       " date_recv, created, modified, importance, sensitivity, has_attach, flags, follow_up, kw,"
-       " cn_created, cn_content, modseq, props)"
-       " SELECT ?2, klass, msg_class, form, bid, content_rev, size, thread_id, conv_id,"
-       " goid, subject, subject_norm, from_name, from_addr, to_text, preview, date_sent,"
-       " date_recv, ?3, ?3, importance, sensitivity, has_attach, flags, follow_up, kw,"
-       " ?4, ?4, ?4, props FROM item WHERE rid = ?1");
+/* Numbers set aside for what else comes while n messages are copied: that is what
+ * others may take in the time it takes, at a rate no disk has yet. */
+#define ROOM(n, factor) ((1024 + (n) / 4) << 2 * (factor))
+#define ROOM_TRIES 3
 
-struct transfer {
-	struct tx *tx;
-	struct mbx_row *m;
-	struct folder_row *from, *to;
-	bool move;
-	int64_t uid;		/* the next in the target */
-};
-
-/* A new item on the same content; its own, so flags part ways from here. */
-static enum err clone_item(struct transfer *t, const struct leaving *l, int64_t *iid,
-		      struct errbuf *eb)
-{
-	struct tx *tx = t->tx;
-	int64_t mbx = t->m->row.key[0], bid = 0;
-	enum err e = db_get_int(tx->db, &q_bid, &bid, eb, "i", RID(mbx, l->iid));
-
-	*iid = tx_gc(tx, t->m);
-	if (e == ERR_OK)
-		e = db_run(tx->db, &q_clone, eb, "iiii", RID(mbx, l->iid), RID(mbx, *iid),
-			   tx->now_ms, tx_cn(tx, t->m));
-	if (e == ERR_OK && bid)
-		e = content_ref(tx, bid, 1, eb);
-	t->m->v.size_live += l->size;
-	t->m->v.n_items++;
-	return e;
-}
-
-static enum err keywords_of(struct transfer *t, int64_t iid, struct kwset *kw, struct errbuf *eb)
-{
-	struct db_row *r = db_query(t->tx->db, &q_kw, "i", RID(t->m->row.key[0], iid));
-
-	*kw = (struct kwset){ NULL, 0 };
-	if (db_next(r)) {
-		const void *p = db_blob(r, 0, &kw->n);
-
-		kw->p = p ? arena_dup(&t->tx->arena, p, kw->n) : NULL;
-	}
-	return db_end(&r, eb);
-}
-
-static enum err place(struct transfer *t, const struct leaving *l, int64_t iid, struct errbuf *eb)
-{
-	struct placement p = {
-		.mbx = t->m->row.key[0], .fid = t->to->row.key[1], .uid = t->uid++,
-		.mid = tx_gc(t->tx, t->m), .iid = iid, .modseq = tx_cn(t->tx, t->m),
-		.cn_added = tx_cn(t->tx, t->m), .sort_date = l->sort_date,
-		.flags = l->flags & ITEM_FLAGS,
-	};
-	enum err e = keywords_of(t, iid, &p.kw, eb);
-
-	if (e == ERR_OK)
-		e = placement_add(t->tx, &p, eb);
-	if (e == ERR_OK)
-		folder_count(t->tx, t->m, t->to, 1, p.flags, l->size);
-	return e;
-}
-
-/* Does the target hold the item by another placement than the one that moves? */
-static enum err held(struct transfer *t, const struct leaving *l, bool *yes, struct errbuf *eb)
-{
-	int64_t one;
-	enum err e = ERR_NOTFOUND;
-
-	if (!(t->move && t->from == t->to))
-		e = db_get_int(t->tx->db, &q_holds, &one, eb, "iii", t->m->row.key[0], l->iid,
-			       t->to->row.key[1]);
-	*yes = e == ERR_OK;
-	return e == ERR_NOTFOUND ? ERR_OK : e;
-}
-
-static enum err transfer_one(struct transfer *t, const struct leaving *l, struct errbuf *eb)
-{
-	int64_t iid = l->iid;
-	bool yes;
-	enum err e = held(t, l, &yes, eb);
-
-	if (e == ERR_OK && yes)
-		e = clone_item(t, l, &iid, eb);
-	return e ? e : place(t, l, iid, eb);
-}
-
-static enum err transfer(struct transfer *t, const struct leaving_list *list, struct errbuf *eb)
-{
-	enum err e = ERR_OK;
-
-	if (list->n == 0)
-		return ERR_OK;
-	tx_touch(t->tx, &t->m->row);
-	t->uid = tx_take_uids(t->tx, t->to, (int64_t)list->n, &e, eb);
-	for (size_t i = 0; e == ERR_OK && i < list->n; i++)
-		e = transfer_one(t, &list->of[i], eb);
-	/* A clone leaves the moved item without a place: then it is the dumpster's. */
-	if (e == ERR_OK && t->move)
-		e = placements_remove(t->tx, t->m, t->from, list, FATE_DUMPSTER, NULL, NULL, eb);
-	return e;
-}
-
-static enum err find_target(struct tx *tx, struct copy_op *op, int64_t *fid, struct errbuf *eb)
+static enum err find_target(struct tx *tx, struct copy_op *op, struct errbuf *eb)
 {
 	struct path p;
 	enum err e;
 
-	*fid = (int64_t)op->to_fid;
-	if (*fid)
+	op->into = (int64_t)op->to_fid;
+	if (op->into)
 		return ERR_OK;
 	e = path_parse(&tx->arena, op->to_path, &p, eb);
-	return e ? e : folder_by_path(tx->db, op->who.mbx, &p, p.n, fid, eb);
+	return e ? e : folder_by_path(tx->db, op->to.mbx, &p, p.n, &op->into, eb);
+}
+
+static enum err check_rights(struct tx *tx, struct copy_op *op, struct errbuf *eb)
+{
+	unsigned rights = RIGHT_READ | (op->move ? RIGHT_DELETE | RIGHT_EXPUNGE : 0);
+	enum err e;
+
+	if (op->to.mbx == 0)
+		op->to = op->who;
+	e = find_target(tx, op, eb);
+	if (e == ERR_OK)
+		e = access_check(tx->db, &op->who, (int64_t)op->fid, rights, eb);
+	if (e == ERR_OK)
+		e = access_get(tx->db, &op->to, op->into, RIGHT_INSERT, &rights, eb);
+	op->allowed = access_flags(rights);
+	op->may_keyword = rights & RIGHT_WRITE;
+	return e;
 }
 
 static enum err open_folders(struct tx *tx, struct copy_op *op, struct transfer *t,
 			     struct errbuf *eb)
 {
-	unsigned rights = RIGHT_READ | (op->move ? RIGHT_DELETE | RIGHT_EXPUNGE : 0);
-	int64_t to;
-	enum err e = find_target(tx, op, &to, eb);
+	enum err e = ERR_OK;
 
-	if (e == ERR_OK)
-		e = access_check(tx->db, &op->who, (int64_t)op->fid, rights, eb);
-	if (e == ERR_OK)
-		e = access_check(tx->db, &op->who, to, RIGHT_INSERT, eb);
+	*t = (struct transfer){ .tx = tx, .move = op->move, .by = &op->who.principal,
+				  .allowed = op->allowed, .may_keyword = op->may_keyword };
+	if (op->bulk.at.phase == BULK_BEGIN)
+		e = check_rights(tx, op, eb);
 	if (e == ERR_OK)
 		e = tx_mailbox(tx, op->who.mbx, &t->m, eb);
 	if (e == ERR_OK)
+		e = tx_mailbox(tx, op->to.mbx, &t->to_m, eb);
+	if (e == ERR_OK)
 		e = tx_folder(tx, op->who.mbx, (int64_t)op->fid, &t->from, eb);
 	if (e == ERR_OK)
-		e = tx_folder(tx, op->who.mbx, to, &t->to, eb);
+		e = tx_folder(tx, op->to.mbx, op->into, &t->to, eb);
 	return e;
+}
+
+static struct leaving_ask ask_of(const struct copy_op *op)
+{
+	return (struct leaving_ask){
+		.mbx = op->who.mbx, .fid = (int64_t)op->fid, .uids = op->uids,
+		.n_uids = op->n_uids, .below = op->bulk.next.below, .max = BULK_STEP,
+	};
+}
+
+static void note_results(struct copy_op *op, const struct transfer *t, int64_t first, int64_t n)
+{
+	op->to_uids.n = 0;
+	if (n)
+		runs_add_range(&op->to_uids, (uint32_t)first, (uint32_t)(first + n - 1));
+	op->uidvalidity = (uint32_t)t->to->v.uidvalidity;
+	op->modseq = (uint64_t)t->from->v.modseq;
+}
+
+/* ---- the steps ------------------------------------------------------------------------ */
+
+/* How many messages there are at most: the folder's runs within the request. */
+static enum err count(struct tx *tx, const struct copy_op *op, struct folder_row *f, int64_t *n,
+		      struct errbuf *eb)
+{
+	struct runs have = { NULL, 0, 0 }, want = { NULL, 0, 0 }, both = { NULL, 0, 0 };
+	enum err e;
+
+	tx_touch(tx, &f->row);
+	e = tx_write_run(tx, f, eb);
+	if (e == ERR_OK)
+		e = runs_load(tx->db, op->who.mbx, (int64_t)op->fid, &have, eb);
+	runs_copy(&want, op->uids, op->n_uids);
+	runs_cross(&both, &have, &want);
+	*n = (int64_t)runs_count(&both);
+	runs_fini(&have);
+	runs_fini(&want);
+	runs_fini(&both);
+	return e;
+}
+
+/* Too many for one step: uids and a change number are set aside. */
+static enum err begin_large(struct copy_op *op, struct transfer *t, struct errbuf *eb)
+{
+	int64_t n = 0, room;
+	enum err e = count(t->tx, op, t->from, &n, eb);
+
+	if (e == ERR_OK && t->to->v.barrier)	/* of nobody: a full disk left it */
+		e = hidden_abandon(t->tx, t->to, eb);
+	if (e)
+		return e;
+	room = ROOM(n, op->bulk.at.tries);
+	op->first = t->to->v.uidnext + room;
+	op->cn = t->to_m->v.next_cn + room;
+	op->from.n = 0;
+	if (op->first + n > UINT32_MAX)
+		return err_set(eb, ERR_LIMIT, "uids are used up");
+	return hidden_begin(t->tx, t->to, op->first, op->first + n - 1, eb);
+}
+
+static enum err begin(struct copy_op *op, struct transfer *t, struct errbuf *eb)
+{
+	struct leaving_ask ask;
+	struct leaving_list list;
+	bool more;
+	enum err e;
+
+	op->bulk.next.below = t->from->v.uidnext;
+	op->from.n = 0;
+	ask = ask_of(op);
+	e = leaving_find(t->tx, &ask, NULL, &list, &more, eb);
+	if (e == ERR_OK && more)
+		return bulk_leave(&op->bulk, begin_large(op, t, eb), BULK_GATHER);
+	if (e == ERR_OK)
+		e = transfer_now(t, &list, eb);
+	for (size_t i = 0; e == ERR_OK && i < list.n; i++)
+		runs_add(&op->from, (uint32_t)list.of[i].uid);
+	if (e == ERR_OK)
+		note_results(op, t, t->uid - (int64_t)list.n, (int64_t)list.n);
+	return bulk_leave(&op->bulk, e, BULK_DONE);
+}
+
+/* Each step has a change number of its own, so that who follows gets small pages. */
+static int64_t steps(int64_t n)
+{
+	return n / BULK_STEP;
+}
+
+/* The next ones are placed, where nobody sees them. */
+static enum err gather(struct copy_op *op, struct transfer *t, struct errbuf *eb)
+{
+	struct leaving_ask ask = ask_of(op);
+	struct leaving_list list;
+	bool more = false;
+	enum err e;
+
+	if (t->to->v.barrier != op->first)
+		return bulk_leave(&op->bulk, ERR_OK, BULK_ABANDON);
+	t->uid = op->first + op->bulk.at.tally.n;
+	t->cn = op->cn + steps(op->bulk.at.tally.n);
+	e = leaving_find(t->tx, &ask, &op->bulk.next.from, &list, &more, eb);
+	if (e == ERR_OK)
+		e = transfer_place(t, &list, eb);
+	for (size_t i = 0; e == ERR_OK && i < list.n; i++) {
+		const struct leaving *l = &list.of[i];
+
+		tally_add(&op->bulk.next.tally, l->flags, l->size);
+		tally_add(&op->bulk.next.there, transfer_flags(t, l), l->size);
+		runs_add(&op->from, (uint32_t)l->uid);
+	}
+	return bulk_leave(&op->bulk, e, more ? BULK_GATHER : BULK_REVEAL);
+}
+
+static enum err reveal(struct copy_op *op, struct transfer *t, struct errbuf *eb)
+{
+	struct tally tally = op->bulk.at.tally;
+	enum err e;
+
+	if (t->to->v.barrier != op->first || t->to_m->v.next_cn > op->cn)
+		return bulk_leave(&op->bulk, ERR_OK, BULK_ABANDON);
+	tx_jump_cn(t->tx, t->to_m, op->cn + steps(tally.n) + 1);
+	e = hidden_reveal(t->tx, t->to, eb);
+	if (e == ERR_OK)
+		tx_take_uids(t->tx, t->to, tally.n, &e, eb);
+	if (e == ERR_OK)
+		tally_count(t->tx, t->to_m, t->to, &op->bulk.at.there, 1);
+	if (e == ERR_OK && op->move)
+		e = hidden_leave(t->tx, t->from, &op->from, tx_cn(t->tx, t->m), t->by, eb);
+	if (e == ERR_OK && op->move)
+		e = runs_remove(t->tx, t->from, &op->from, eb);
+	if (e == ERR_OK && op->move)
+		tally_count(t->tx, t->m, t->from, &tally, -1);
+	note_results(op, t, op->first, tally.n);
+	return bulk_leave(&op->bulk, e, op->move ? BULK_SWEEP : BULK_DONE);
+}
+
+/* Then it is over; or what was abandoned for want of room begins anew, with more. */
+static enum err sweep(struct tx *tx, struct copy_op *op, struct errbuf *eb)
+{
+	int64_t mbx = op->bulk.has_happened ? op->who.mbx : op->to.mbx;
+	enum err e = bulk_sweep(tx, &op->bulk, mbx, eb);
+
+	if (e || op->bulk.next.phase != BULK_DONE || op->bulk.has_happened || op->bulk.e ||
+	    op->bulk.at.tries == ROOM_TRIES)
+		return e;
+	op->bulk.next = (struct bulk_at){ .tries = op->bulk.at.tries + 1 };
+	return bulk_leave(&op->bulk, e, BULK_BEGIN);
+}
+
+static enum err abandon(struct tx *tx, struct copy_op *op, struct errbuf *eb)
+{
+	struct folder_row *f;
+	enum err e = tx_folder(tx, op->to.mbx, op->into, &f, eb);
+
+	if (e == ERR_NOTFOUND)		/* with all that was in it */
+		return bulk_leave(&op->bulk, ERR_OK, BULK_SWEEP);
+	if (e == ERR_OK && f->v.barrier == op->first)
+		e = hidden_abandon(tx, f, eb);
+	return bulk_leave(&op->bulk, e, BULK_SWEEP);
 }
 
 enum err copy(struct tx *tx, void *arg, struct errbuf *eb)
 {
 	struct copy_op *op = arg;
-	struct transfer t = { .tx = tx, .move = op->move };
-	struct leaving_ask ask = { .mbx = op->who.mbx, .fid = (int64_t)op->fid,
-				   .uids = op->uids, .n_uids = op->n_uids };
-	struct leaving_list list;
-	bool more;
-	enum err e = open_folders(tx, op, &t, eb);
+	struct transfer t;
+	enum err e;
 
-	op->from.n = op->to.n = 0;
-	if (e == ERR_OK)
-		e = leaving_find(tx, &ask, &list, &more, eb);
-	if (e == ERR_OK)
-		e = transfer(&t, &list, eb);
+	bulk_enter(&op->bulk);
+	if (op->bulk.at.phase == BULK_SWEEP)
+		return sweep(tx, op, eb);
+	if (op->bulk.at.phase == BULK_ABANDON)
+		return abandon(tx, op, eb);
+	e = open_folders(tx, op, &t, eb);
 	if (e)
 		return e;
-	for (size_t i = 0; i < list.n; i++)
-		runs_add(&op->from, (uint32_t)list.of[i].uid);
-	if (list.n)
-		runs_add_range(&op->to, (uint32_t)(t.uid - (int64_t)list.n),
-			       (uint32_t)(t.uid - 1));
-	op->uidvalidity = (uint32_t)t.to->v.uidvalidity;
-	op->modseq = (uint64_t)t.from->v.modseq;
-	return ERR_OK;
+	switch (op->bulk.at.phase) {
+	case BULK_BEGIN:
+		return begin(op, &t, eb);
+	case BULK_GATHER:
+		return gather(op, &t, eb);
+	default:
+		return reveal(op, &t, eb);
+	}
 }
 
 enum err move_all(struct tx *tx, struct mbx_row *m, int64_t from, int64_t to, struct errbuf *eb)
 {
-	struct transfer t = { .tx = tx, .m = m, .move = true };
+	struct transfer t = { .tx = tx, .m = m, .to_m = m, .move = true };
 	struct leaving_ask ask = { .mbx = m->row.key[0], .fid = from };
 	struct leaving_list list;
 	bool more;
@@ -185,6 +253,6 @@ enum err move_all(struct tx *tx, struct mbx_row *m, int64_t from, int64_t to, st
 	if (e == ERR_OK)
 		e = tx_folder(tx, ask.mbx, to, &t.to, eb);
 	if (e == ERR_OK)
-		e = leaving_find(tx, &ask, &list, &more, eb);
-	return e ? e : transfer(&t, &list, eb);
+		e = leaving_find(tx, &ask, NULL, &list, &more, eb);
+	return e ? e : transfer_now(&t, &list, eb);
 }

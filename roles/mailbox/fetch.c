@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "roles/mailbox/changes.h"
+#include "roles/mailbox/hidden.h"
 #include "roles/mailbox/reader.h"
 #include <string.h>
 
@@ -36,11 +37,14 @@ DB_SQL(q_folder,
        "SELECT uidvalidity, uidnext, visible_uid, recent_uid, modseq, n_total, n_unread"
        " FROM folder WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_one,
-       "SELECT i.bid, i.size, p.flags, p.imap_deleted, p.modseq FROM placement p"
+       "SELECT i.bid, i.size, p.flags, p.imap_deleted, p.modseq FROM shown p"
        " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
        " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid = ?3");
 DB_SQL(q_first_unseen,
        "SELECT min(uid) FROM placement WHERE mbx = ?1 AND fid = ?2 AND (flags & 1) = 0"
+       " AND is_fai = 0");
+DB_SQL(q_first_shown,
+       "SELECT min(uid) FROM shown WHERE mbx = ?1 AND fid = ?2 AND (flags & 1) = 0"
        " AND is_fai = 0");
 DB_SQL(q_epoch, "SELECT epoch FROM database WHERE one = 1");
 
@@ -167,7 +171,8 @@ static struct db_row *start(struct db *db, const struct db_sql *q, const struct 
 
 /* Rows of one range, until it ends or the page does. */
 static enum err fetch_range(struct db *db, struct fetch_op *op, const struct slice *s,
-			    const struct kwnames *names, struct arena *a, struct errbuf *eb)
+			    const struct kwnames *names, const struct runs *hidden,
+			    struct arena *a, struct errbuf *eb)
 {
 	const struct uid_range *u = &op->uids[op->at];
 	const struct db_sql *q = choose(op->columns);
@@ -179,13 +184,15 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 	while (e == ERR_OK && !(over = page_over(op, s)) && db_next(r)) {
 		struct store_row row;
 
+		op->after = (uint32_t)db_int(r, 0);
+		if (runs_contain(hidden, op->after))
+			continue;
 		arena_reset(a);
 		read_row(r, q, names, a, &row);
 		row.columns = op->columns & (row.has_preview ? ~0u : ~(unsigned)COL_PREVIEW);
 		if (has_content(q))
 			read_content(r, op, &row);
 		e = row_write(&op->rows, &row);
-		op->after = row.uid;
 		op->n_rows++;
 	}
 	end = db_end(&r, eb);
@@ -199,13 +206,15 @@ static enum err fetch_rows(struct db *db, struct fetch_op *op, const struct slic
 {
 	struct arena names_mem = { 0 }, row_mem = { 0 };
 	struct kwnames names = { NULL, 0 };
-	enum err e = ERR_OK;
+	struct runs hidden = { NULL, 0, 0 };
+	enum err e = hidden_load(db, op->who.mbx, (int64_t)op->fid, &hidden, eb);
 
-	if (op->columns & COL_KEYWORDS)
+	if (e == ERR_OK && (op->columns & COL_KEYWORDS))
 		e = keyword_names(db, &names_mem, op->who.mbx, &names, eb);
 	while (e == ERR_OK && op->at < op->n_uids && !page_over(op, s) && slice_goes_on(s))
-		e = fetch_range(db, op, s, &names, &row_mem, eb);
+		e = fetch_range(db, op, s, &names, &hidden, &row_mem, eb);
 	op->done = op->at >= op->n_uids;
+	runs_fini(&hidden);
 	arena_fini(&names_mem);
 	arena_fini(&row_mem);
 	return e;
@@ -335,10 +344,15 @@ static enum err select_keywords(struct db *db, struct select_op *op, struct errb
 static enum err select_rows(struct db *db, struct select_op *op, struct errbuf *eb)
 {
 	int64_t fid = (int64_t)op->fid, first = 0, epoch = 0;
+	struct runs hidden = { NULL, 0, 0 };
 	enum err e = folder_state(db, &op->who, op->fid, &op->result, eb);
 
+	if (e == ERR_OK)
+		e = hidden_load(db, op->who.mbx, fid, &hidden, eb);
 	if (e == ERR_OK && op->result.unread > 0)
-		e = db_get_int(db, &q_first_unseen, &first, eb, "ii", op->who.mbx, fid);
+		e = db_get_int(db, hidden.n ? &q_first_shown : &q_first_unseen, &first, eb, "ii",
+			       op->who.mbx, fid);
+	runs_fini(&hidden);
 	if (e == ERR_OK)
 		e = db_get_int(db, &q_epoch, &epoch, eb, "");
 	if (e == ERR_OK)

@@ -1,17 +1,18 @@
 #include "roles/mailbox/flags.h"
 
+#include "roles/mailbox/hidden.h"
 #include "common/base/check.h"
 #include <string.h>
 
 DB_SQL(q_rows,
-       "SELECT p.uid, p.iid, p.modseq, p.flags, p.imap_deleted, p.kw FROM placement p"
+       "SELECT p.uid, p.iid, p.modseq, p.flags, p.imap_deleted, p.kw FROM shown p"
        " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid BETWEEN ?3 AND ?4 ORDER BY p.uid");
 DB_SQL(q_put,
        "UPDATE placement SET flags = ?4, imap_deleted = ?5, kw = ?6, modseq = ?7, cn = ?7"
        " WHERE mbx = ?1 AND fid = ?2 AND uid = ?3");
 DB_SQL(q_put_item, "UPDATE item SET flags = ?2, kw = ?3, modseq = ?4 WHERE rid = ?1");
 DB_SQL(q_links,
-       "SELECT fid, uid, flags, imap_deleted FROM placement WHERE mbx = ?1 AND iid = ?2");
+       "SELECT fid, uid, flags, imap_deleted FROM shown WHERE mbx = ?1 AND iid = ?2");
 
 struct one {
 	int64_t uid, iid, modseq;
@@ -56,9 +57,9 @@ static enum err read_step(struct change *c, struct one *out, size_t *n, struct e
 	enum err e = ERR_OK;
 
 	*n = 0;
-	while (e == ERR_OK && *n < FLAGS_STEP && op->at < op->n_uids) {
-		const struct uid_range *u = &op->uids[op->at];
-		int64_t from = op->after >= u->first ? (int64_t)op->after + 1 : u->first;
+	while (e == ERR_OK && *n < FLAGS_STEP && op->next.range < op->n_uids) {
+		const struct uid_range *u = &op->uids[op->next.range];
+		int64_t from = op->next.after >= u->first ? (int64_t)op->next.after + 1 : u->first;
 		struct db_row *r = db_query(c->tx->db, &q_rows, "iiii", op->who.mbx,
 					    (int64_t)op->fid, from, (int64_t)u->last);
 
@@ -66,11 +67,11 @@ static enum err read_step(struct change *c, struct one *out, size_t *n, struct e
 			read_one(&c->tx->arena, r, &out[(*n)++]);
 		e = db_end(&r, eb);
 		if (*n < FLAGS_STEP)
-			op->at++;
+			op->next.range++;
 		else
-			op->after = (uint32_t)out[*n - 1].uid;
+			op->next.after = (uint32_t)out[*n - 1].uid;
 	}
-	op->more = op->at < op->n_uids;
+	op->more = op->next.range < op->n_uids;
 	return e;
 }
 
@@ -204,7 +205,7 @@ static size_t step_room(const struct flags_op *op)
 {
 	uint64_t n = 0;
 
-	for (size_t i = op->at; i < op->n_uids && n < FLAGS_STEP; i++)
+	for (size_t i = op->at.range; i < op->n_uids && n < FLAGS_STEP; i++)
 		n += (uint64_t)op->uids[i].last - op->uids[i].first + 1;
 	return n < FLAGS_STEP ? (size_t)n : FLAGS_STEP;
 }
@@ -252,24 +253,26 @@ enum err flags_set(struct tx *tx, void *arg, struct errbuf *eb)
 {
 	struct flags_op *op = arg;
 	struct change c = { .tx = tx, .op = op };
-	size_t at = op->at, refused = op->modified.n, n = 0;
-	uint32_t after = op->after;
+	size_t n = 0;
 	struct one *o;
 	enum err e;
 
 	buf_clear(&op->rows);
+	op->next = op->at;
 	e = begin(tx, op, &c, eb);
 	o = arena_alloc(&tx->arena, (step_room(op) + 1) * sizeof(*o));
 	if (e == ERR_OK)
 		e = read_step(&c, o, &n, eb);
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
 		e = change_one(&c, &o[i], eb);
-	if (e) {		/* it may be run again */
-		op->at = at;
-		op->after = after;
-		op->modified.n = refused;
+	if (e)
 		return e;
-	}
 	op->highestmodseq = (uint64_t)c.f->v.modseq;
 	return ERR_OK;
+}
+
+bool flags_stand(struct flags_op *op)
+{
+	op->at = op->next;
+	return op->more;
 }

@@ -22,14 +22,18 @@ struct flags_op {
 	const char *const *keywords;	/* NULL-terminated or NULL; borrowed */
 	bool check_unchanged;
 	uint64_t unchanged_since;
-	/* position: zero at first */
-	size_t at;
-	uint32_t after;
-	/* results; the caller takes rows after each step, while more is set */
+	/* position: zero at first; next is where the step's end is (flags_stand) */
+	struct flags_at {
+		size_t range;
+		uint32_t after;
+	} at, next;
+	/* results; the caller takes rows after each step */
 	struct buf rows;		/* packed: flags, keywords, modseq of what changed */
 	struct runs modified;		/* over all steps: refused by unchanged_since */
 	uint64_t highestmodseq;
 	bool more;
 };
 enum err flags_set(struct tx *tx, void *op, struct errbuf *eb) A_MUST_USE;
+/* The step's job is done, which may have run it twice.  True: one more is needed. */
+bool flags_stand(struct flags_op *op);
 #endif

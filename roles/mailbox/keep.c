@@ -5,6 +5,7 @@
 #include "roles/mailbox/content.h"
 #include "roles/mailbox/deliver.h"
 #include "roles/mailbox/dumpster.h"
+#include "roles/mailbox/hidden.h"
 #include "roles/mailbox/purge.h"
 #include "roles/mailbox/stage.h"
 
@@ -93,6 +94,9 @@ static enum err shared_step(struct tx *tx, struct keep_op *op, struct errbuf *eb
 	op->more |= more;
 	if (e == ERR_OK)
 		e = stage_prune(tx, STEP_DELIVERED, &more, eb);
+	op->more |= more;
+	if (e == ERR_OK)
+		e = hidden_sweep(tx, 0, STEP_ITEMS, &more, eb);
 	op->more |= more;
 	if (e)
 		return e;

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "roles/mailbox/checkpoint.h"
+#include "roles/mailbox/hidden.h"
 #include "roles/mailbox/reader.h"
 #include "roles/mailbox/schema.h"
 #include "roles/mailbox/writer.h"
@@ -120,6 +121,8 @@ static enum err open_store(struct mdb *m, struct db **db, struct errbuf *eb)
 		e = identify(m, *db, eb);
 	if (e == ERR_OK)
 		e = activate(m, *db, eb);
+	if (e == ERR_OK)
+		e = hidden_recover(*db, clock_wall_ms(), eb);
 	return e;
 }
 

@@ -1,5 +1,6 @@
 #include "roles/mailbox/query.h"
 
+#include "roles/mailbox/hidden.h"
 #include "roles/mailbox/reader.h"
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct scan {
 	struct db *db;
 	struct query_op *op;
 	struct kwset set, clear;
+	struct runs hidden;
 	bool nothing;		/* a keyword that nobody has */
 	bool with_item;
 	uint32_t found;
@@ -112,7 +114,7 @@ static enum err rows(struct scan *s, struct db_row *r, const struct slice *slice
 		}
 		s->uid = db_int(r, 0);
 		s->date = db_int(r, 5);
-		if (matches(s, r))
+		if (matches(s, r) && !runs_contain(&s->hidden, (uint32_t)s->uid))
 			full = !take(s, (uint32_t)s->uid);
 	}
 	return db_end(&r, eb);
@@ -199,6 +201,8 @@ static enum err begin(struct scan *s, struct arena *a, struct errbuf *eb)
 		e = keyword_find(s->db, a, op->who.mbx, op->kw_set, &s->set, &missing, eb);
 	if (e == ERR_OK)
 		e = keyword_find(s->db, a, op->who.mbx, op->kw_clear, &s->clear, &unknown, eb);
+	if (e == ERR_OK)
+		e = hidden_load(s->db, op->who.mbx, (int64_t)op->fid, &s->hidden, eb);
 	op->highestmodseq = (uint64_t)modseq;
 	s->nothing = missing > 0;
 	s->with_item = op->larger || op->smaller || op->sent_since_ms || op->sent_before_ms;
@@ -228,6 +232,7 @@ enum err query(struct db *db, void *arg, struct errbuf *eb)
 	}
 	db_rollback(db);
 	arena_fini(&a);
+	runs_fini(&s.hidden);
 	runs_normalise(&op->runs);
 	return e;
 }

@@ -242,6 +242,7 @@ static void select_done(struct call *c, enum err e)
 	struct select_op *op = c->op;
 
 	c->on_job = select_answer;
+	c->passes_holds = true;
 	if (e == ERR_OK && op->wants_claim)
 		call_write(c, select_claim, LANE_INTERACTIVE, 0);
 	else

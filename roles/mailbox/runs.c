@@ -87,6 +87,24 @@ bool runs_contain(const struct runs *l, uint32_t uid)
 	return low < l->n && l->r[low].first <= uid;
 }
 
+void runs_cross(struct runs *out, const struct runs *a, const struct runs *b)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a->n && k < b->n) {
+		struct uid_range x = a->r[i], y = b->r[k];
+		uint32_t first = x.first > y.first ? x.first : y.first;
+		uint32_t last = x.last < y.last ? x.last : y.last;
+
+		if (first <= last)
+			runs_add_range(out, first, last);
+		if (x.last < y.last)
+			i++;
+		else
+			k++;
+	}
+}
+
 uint64_t runs_count(const struct runs *l)
 {
 	uint64_t n = 0;

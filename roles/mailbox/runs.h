@@ -21,6 +21,7 @@ void runs_add_range(struct runs *l, uint32_t first, uint32_t last);	/* first <= 
 void runs_copy(struct runs *l, const struct uid_range *r, size_t n);	/* any order */
 void runs_normalise(struct runs *l);	/* after adding out of order */
 bool runs_contain(const struct runs *l, uint32_t uid);	/* normalised */
+void runs_cross(struct runs *out, const struct runs *a, const struct runs *b);	/* in both */
 uint64_t runs_count(const struct runs *l);
 
 /* All runs of a folder. */

@@ -200,7 +200,20 @@ static const char staging[] =
 /* When a message came into the folder it is in (RFC 8514). */
 static const char saved[] = "ALTER TABLE placement ADD COLUMN saved INTEGER;\n";
 
-static const char *const steps[] = { first, staging, saved };
+/* Changes of any size in steps (hidden.h), and what is marked found without a scan. */
+static const char hidden[] =
+	"CREATE TABLE hidden(mbx INTEGER NOT NULL, fid INTEGER NOT NULL, first INTEGER NOT NULL, "
+	"last INTEGER NOT NULL, cn INTEGER NOT NULL, deleted_by BLOB, PRIMARY KEY(mbx,fid,first)) "
+	"STRICT, WITHOUT ROWID;\n"
+	"CREATE VIEW shown AS SELECT * FROM placement p WHERE NOT EXISTS (SELECT 1 FROM hidden h "
+	"WHERE h.mbx = p.mbx AND h.fid = p.fid AND p.uid BETWEEN h.first AND h.last);\n"
+	"CREATE INDEX place_deleted ON placement(mbx,fid,uid) WHERE imap_deleted=1;\n"
+	"INSERT INTO sqlite_stat1(tbl, idx, stat) VALUES"
+	"('placement', 'place_deleted', '5000 100 20 1'),"
+	"('hidden', 'hidden', '10 5 3 1');\n"
+	"ANALYZE sqlite_schema;\n";
+
+static const char *const steps[] = { first, staging, saved, hidden };
 
 const struct db_schema store_schema = { steps, N_ELEMS(steps), 0x42535431 };
 

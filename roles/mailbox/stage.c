@@ -203,11 +203,11 @@ static enum err replace(struct tx *tx, struct mbx_row *m, const struct place_op 
 	if (e == ERR_OK)
 		e = tx_folder(tx, ask.mbx, ask.fid, &f, eb);
 	if (e == ERR_OK)
-		e = leaving_find(tx, &ask, &list, &more, eb);
+		e = leaving_find(tx, &ask, NULL, &list, &more, eb);
 	if (e == ERR_OK && list.n == 0)
 		e = err_set(eb, ERR_NOTFOUND, "no message %u to replace", op->replace_uid);
 	if (e == ERR_OK)
-		e = placements_remove(tx, m, f, &list, FATE_DUMPSTER, &op->who.principal, NULL, eb);
+		e = leaving_remove(tx, m, f, &list, &op->who.principal, NULL, eb);
 	return e;
 }
 

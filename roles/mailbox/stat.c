@@ -15,11 +15,11 @@ DB_SQL(q_mailboxes, "SELECT count(*) FROM mailbox WHERE state = ?1");
 DB_SQL(q_sizes, "SELECT coalesce(sum(size_live + size_dumpster), 0) FROM mailbox");
 DB_SQL(q_newest,
        "SELECT p.uid, p.flags, p.sort_date, i.size, i.subject, i.from_addr, i.props"
-       " FROM placement p CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
+       " FROM shown p CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
        " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid < ?3 ORDER BY p.uid DESC LIMIT ?4");
-DB_SQL(q_last_uid, "SELECT max(uid) FROM placement WHERE mbx = ?1 AND fid = ?2");
+DB_SQL(q_last_uid, "SELECT max(uid) FROM shown WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_content,
-       "SELECT i.bid, i.size FROM placement p CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
+       "SELECT i.bid, i.size FROM shown p CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
        " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid = ?3");
 
 enum err stat_mailbox(struct db *db, void *arg, struct errbuf *eb)

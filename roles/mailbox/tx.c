@@ -1,6 +1,7 @@
 #include "roles/mailbox/tx.h"
 
 #include "common/base/check.h"
+#include "roles/mailbox/hidden.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,15 +18,11 @@ DB_SQL(q_put_mailbox,
 DB_SQL(q_folder,
        "SELECT uidvalidity, uidnext, visible_uid, recent_uid, modseq, cn, cn_counts, n_total,"
        " n_unread, n_deleted, size FROM folder WHERE mbx = ?1 AND fid = ?2");
-DB_SQL(q_last_run,
-       "SELECT first, last FROM uid_run WHERE mbx = ?1 AND fid = ?2 ORDER BY first DESC LIMIT 1");
 DB_SQL(q_put_folder,
        "UPDATE folder SET uidnext = ?3, visible_uid = ?4, recent_uid = ?5, modseq = ?6,"
        " cn_counts = ?7, n_total = ?8, n_unread = ?9, n_deleted = ?10, size = ?11"
        " WHERE mbx = ?1 AND fid = ?2");
 DB_SQL(q_put_folder_cn, "UPDATE folder SET cn = ?3 WHERE mbx = ?1 AND fid = ?2 AND cn != ?3");
-DB_SQL(q_add_run, "INSERT INTO uid_run(mbx, fid, first, last) VALUES(?1, ?2, ?3, ?4)");
-DB_SQL(q_grow_run, "UPDATE uid_run SET last = ?4 WHERE mbx = ?1 AND fid = ?2 AND first = ?3");
 DB_SQL(q_commit_seq, "UPDATE database SET commit_seq = commit_seq + 1 WHERE one = 1");
 DB_SQL(q_epoch, "SELECT epoch FROM database WHERE one = 1");
 
@@ -169,20 +166,6 @@ static enum err write_mailbox(struct tx *tx, const struct mbx_row *m, struct err
 	return db_run(tx->db, &q_put_mailbox, eb, "iiiiiiiiiiii", m->row.key[0], v->state,
 		      v->next_cn, v->next_gc, v->next_uidvalidity, v->tomb_floor, v->cn_email,
 		      v->cn_folder, v->cn_thread, v->size_live, v->size_dumpster, v->n_items);
-}
-
-enum err tx_write_run(struct tx *tx, struct folder_row *f, struct errbuf *eb)
-{
-	struct folder_values *v = &f->v;
-	const int64_t *k = f->row.key;
-
-	if (v->run_first == 0)
-		return ERR_OK;
-	if (v->run_stored == v->run_first)
-		return db_run(tx->db, &q_grow_run, eb, "iiii", k[0], k[1], v->run_first,
-			      v->run_last);
-	v->run_stored = v->run_first;
-	return db_run(tx->db, &q_add_run, eb, "iiii", k[0], k[1], v->run_first, v->run_last);
 }
 
 static enum err write_folder(struct tx *tx, struct folder_row *f, struct errbuf *eb)
@@ -443,18 +426,6 @@ enum err tx_mailbox(struct tx *tx, int64_t mbx, struct mbx_row **out, struct err
 	return e;
 }
 
-enum err tx_read_run(struct tx *tx, struct folder_row *f, struct errbuf *eb)
-{
-	struct db_row *r = db_query(tx->db, &q_last_run, "ii", f->row.key[0], f->row.key[1]);
-
-	f->v.run_first = f->v.run_last = f->v.run_stored = 0;
-	if (db_next(r)) {
-		f->v.run_first = f->v.run_stored = db_int(r, 0);
-		f->v.run_last = db_int(r, 1);
-	}
-	return db_end(&r, eb);
-}
-
 enum err tx_folder(struct tx *tx, int64_t mbx, int64_t fid, struct folder_row **out,
 		   struct errbuf *eb)
 {
@@ -486,6 +457,8 @@ enum err tx_folder(struct tx *tx, int64_t mbx, int64_t fid, struct folder_row **
 		e = err_set(eb, ERR_NOTFOUND, "no folder %lld", (long long)fid);
 	if (e == ERR_OK)
 		e = tx_read_run(tx, f, eb);
+	if (e == ERR_OK)
+		e = hidden_barrier(tx->db, mbx, fid, &f->v.barrier, eb);
 	if (e) {
 		row_free(tx, &f->row);
 		*out = NULL;
@@ -569,32 +542,16 @@ int64_t tx_cn(struct tx *tx, struct mbx_row *m)
 	return m->cn_of == tx->part ? m->cn_part : tx_next_cn(tx, m);
 }
 
+void tx_jump_cn(struct tx *tx, struct mbx_row *m, int64_t cn)
+{
+	CHECK(m->cn_of != tx->part && m->v.next_cn <= cn);
+	tx_touch(tx, &m->row);
+	m->v.next_cn = cn;
+	tx_cn(tx, m);
+}
+
 int64_t tx_gc(struct tx *tx, struct mbx_row *m)
 {
 	tx_touch(tx, &m->row);
 	return m->v.next_gc++;
-}
-
-int64_t tx_take_uids(struct tx *tx, struct folder_row *f, int64_t n, enum err *e,
-		     struct errbuf *eb)
-{
-	struct folder_values *v = &f->v;
-	int64_t first = v->uidnext;
-
-	tx_touch(tx, &f->row);
-	if (first + n > UINT32_MAX) {
-		*e = err_set(eb, ERR_LIMIT, "uids are used up");
-		return 0;
-	}
-	*e = ERR_OK;
-	if (v->run_last + 1 != first || v->run_first == 0) {
-		/* A gap: what the last run grew to is written before a new one begins. */
-		*e = tx_write_run(tx, f, eb);
-		v->run_first = first;
-		v->run_stored = 0;
-	}
-	v->run_last = first + n - 1;
-	v->uidnext += n;
-	v->visible_uid = v->uidnext - 1;
-	return first;
 }

@@ -65,6 +65,8 @@ struct folder_row {
 		int64_t n_total, n_unread, n_deleted, size;
 		int64_t run_first, run_last;	/* the last uid run; 0, 0: none */
 		int64_t run_stored;		/* run_first as in the file; 0: not there */
+		int64_t barrier;		/* uids from here on are a copy's that is
+						 * being placed (hidden.h); 0: none */
 	} v;
 };
 
@@ -134,11 +136,15 @@ void tx_forget(struct tx *tx, struct row *row);
 int64_t tx_cn(struct tx *tx, struct mbx_row *m);
 /* A change number above those handed out, for the next chunk of a long part. */
 int64_t tx_next_cn(struct tx *tx, struct mbx_row *m);
+/* Makes cn, which was set aside and is not reached yet, the change number of this
+ * part, which took none so far. */
+void tx_jump_cn(struct tx *tx, struct mbx_row *m, int64_t cn);
 int64_t tx_gc(struct tx *tx, struct mbx_row *m);	/* a new id: iid, mid or fid */
-/* One more uid range of n at the end of the folder; returns the first. */
+/* One more uid range of n at the end of the folder, seen from now on; returns the
+ * first.  A copy being placed whose room they would take is abandoned. (tx_uid.c) */
 int64_t tx_take_uids(struct tx *tx, struct folder_row *f, int64_t n, enum err *e,
 		     struct errbuf *eb);
-/* The folder's last run into the table, and anew from it (runs.c). */
+/* The folder's last run into the table, and anew from it. */
 enum err tx_write_run(struct tx *tx, struct folder_row *f, struct errbuf *eb) A_MUST_USE;
 enum err tx_read_run(struct tx *tx, struct folder_row *f, struct errbuf *eb) A_MUST_USE;
 /* All rows of the group so far into the file, so that SQL sees them.  If the part

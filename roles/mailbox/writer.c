@@ -32,9 +32,10 @@ struct writer {
 	struct list lane[LANES];
 	size_t deficit[LANES];
 	unsigned turn;
-	size_t waiting;
+	size_t waiting;		/* in the lanes */
 	bool started, stopping;
 	bool in_group, held;
+	struct list holds;	/* the thread's own */
 };
 
 struct group {
@@ -49,13 +50,71 @@ static size_t cost(const struct job *j)
 	return j->bytes + JOB_COST;
 }
 
+/* ---- holds ------------------------------------------------------------------------ */
+
+static bool is_gated(const struct job *j, const struct hold *h)
+{
+	for (size_t i = 0; i < N_ELEMS(j->gate); i++)
+		if (j->gate[i] && (j->gate[i] == h->mbx[0] || j->gate[i] == h->mbx[1]))
+			return true;
+	return false;
+}
+
+/* Whose hold j has to wait for; NULL: nobody's. */
+static struct hold *gate_of(const struct writer *w, const struct job *j)
+{
+	if (j->gate[0] == 0 || (j->hold && j->hold->is_held))
+		return NULL;
+	LIST_EACH (&w->holds, n) {
+		struct hold *h = CONTAINER_OF(n, struct hold, node);
+
+		if (is_gated(j, h))
+			return h;
+	}
+	return NULL;
+}
+
+static void hold_take(struct writer *w, struct job *j)
+{
+	struct hold *h = j->hold;
+
+	if (h == NULL || h->is_held || j->e || !h->wanted)
+		return;
+	h->is_held = true;
+	h->mbx[0] = j->gate[0];
+	h->mbx[1] = j->gate[1];
+	list_init(&h->parked);
+	list_add_tail(&w->holds, &h->node);
+}
+
+/* After the job stands, or has failed. */
+static void hold_settle(struct writer *w, struct job *j)
+{
+	struct hold *h = j->hold;
+	struct list *n;
+
+	if (h == NULL || !h->is_held || (j->e ? h->wanted_if_failed : h->wanted))
+		return;
+	list_del(&h->node);
+	h->is_held = false;
+	pthread_mutex_lock(&w->lock);
+	while ((n = list_pop(&h->parked)) != NULL) {
+		struct job *p = CONTAINER_OF(n, struct job, node);
+
+		list_add_tail(&w->lane[p->lane], n);
+		w->waiting++;
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- lanes ------------------------------------------------------------------------ */
+
 /* Deficit round robin.  Called with the lock held. */
 static struct job *pick(struct writer *w)
 {
-	if (w->waiting == 0)
-		return NULL;
-	for (;; w->turn = (w->turn + 1) % LANES) {
+	for (; w->waiting > 0; w->turn = (w->turn + 1) % LANES) {
 		struct list *lane = &w->lane[w->turn];
+		struct hold *h;
 		struct job *j;
 
 		if (list_empty(lane)) {
@@ -63,6 +122,13 @@ static struct job *pick(struct writer *w)
 			continue;
 		}
 		j = CONTAINER_OF(lane->next, struct job, node);
+		h = gate_of(w, j);
+		if (h) {
+			list_del(&j->node);
+			list_add_tail(&h->parked, &j->node);
+			w->waiting--;
+			continue;
+		}
 		if (w->deficit[w->turn] >= cost(j)) {
 			w->deficit[w->turn] -= cost(j);
 			list_del(&j->node);
@@ -71,6 +137,7 @@ static struct job *pick(struct writer *w)
 		}
 		w->deficit[w->turn] += quantum[w->turn];
 	}
+	return NULL;
 }
 
 static struct job *next_job(struct writer *w)
@@ -87,6 +154,7 @@ static void run_job(struct writer *w, struct job *j)
 {
 	j->eb.text[0] = '\0';
 	j->e = tx_part(&w->tx, j->write, j->arg, &j->eb);
+	hold_take(w, j);
 }
 
 static bool group_is_full(const struct group *g)
@@ -118,6 +186,7 @@ static void finish(struct writer *w, struct group *g)
 		struct job *j = CONTAINER_OF(n, struct job, node);
 
 		atomic_fetch_add_explicit(&w->mdb->jobs, 1, memory_order_relaxed);
+		hold_settle(w, j);
 		inbox_post(w->mdb->conf.inbox, &j->post.item);
 	}
 }
@@ -238,6 +307,20 @@ static void group_over(struct writer *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* At the end: whoever has the hold will not come again. */
+static void drop_parked(struct writer *w)
+{
+	struct list *h, *n;
+
+	while ((h = list_pop(&w->holds)) != NULL)
+		while ((n = list_pop(&CONTAINER_OF(h, struct hold, node)->parked)) != NULL) {
+			struct job *j = CONTAINER_OF(n, struct job, node);
+
+			j->e = err_set(&j->eb, ERR_AGAIN, "the database is being closed");
+			inbox_post(w->mdb->conf.inbox, &j->post.item);
+		}
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
@@ -248,6 +331,7 @@ static void *writer_main(void *arg)
 		group_over(w);
 		checkpoint_hint(w->mdb->checkpoint, atomic_load(&w->mdb->wal_bytes));
 	}
+	drop_parked(w);
 	return NULL;
 }
 
@@ -312,6 +396,7 @@ struct writer *writer_new(struct mdb *m, struct db *db)
 	w->tx.quota_recv = m->conf.quota_recv;
 	for (unsigned i = 0; i < LANES; i++)
 		list_init(&w->lane[i]);
+	list_init(&w->holds);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&mono);
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);

@@ -156,7 +156,7 @@ static void flags_more(struct call *c)
 	struct flags_op *op = c->op;
 	Store__FlagsRep rep = STORE__FLAGS_REP__INIT;
 
-	if (op->more) {
+	if (flags_stand(op)) {
 		call_write(c, flags_set, LANE_INTERACTIVE, 0);
 		return;
 	}
@@ -204,6 +204,32 @@ static void flags_call(struct rpc_request *rq, const Store__FlagsReq *in)
 		call_fail(c, ERR_LIMIT);
 }
 
+/* ---- changes of any size (bulk.h) -------------------------------------------------------------- */
+
+/* A step is over; if the change has happened, it was answered.  It goes on to its end
+ * even when nobody waits for it. */
+static void bulk_go_on(struct call *c, bool more, tx_fn *fn)
+{
+	struct bulk *b = c->op;
+
+	if (more && !c->st->draining) {
+		call_write(c, fn, LANE_INTERACTIVE, BULK_STEP * 500);
+	} else if (c->rq) {
+		c->job.e = b->e;
+		c->job.eb = b->eb;
+		call_fail(c, b->e ? b->e : ERR_AGAIN);
+	} else {
+		call_drop(c);
+	}
+}
+
+static void bulk_start(struct call *c, tx_fn *fn)
+{
+	c->hold = &((struct bulk *)c->op)->hold;
+	c->even_if_gone = true;
+	call_write(c, fn, LANE_INTERACTIVE, 0);
+}
+
 /* ---- copy and move -------------------------------------------------------------------------- */
 
 static void copy_fini(struct call *c)
@@ -211,23 +237,49 @@ static void copy_fini(struct call *c)
 	struct copy_op *op = c->op;
 
 	runs_fini(&op->from);
-	runs_fini(&op->to);
+	runs_fini(&op->to_uids);
 }
 
-static void copy_done(struct call *c, enum err e)
+static void copy_answer(struct call *c)
 {
 	struct copy_op *op = c->op;
 	Store__CopyRep rep = STORE__COPY_REP__INIT;
 
-	if (e) {
-		call_fail(c, e);
-		return;
-	}
 	rep.uidvalidity = op->uidvalidity;
 	rep.modseq = op->modseq;
 	rep.from = pb_from_runs(c, &op->from, &rep.n_from);
-	rep.to = pb_from_runs(c, &op->to, &rep.n_to);
-	call_reply(c, &rep.base);
+	rep.to = pb_from_runs(c, &op->to_uids, &rep.n_to);
+	call_answer(c, &rep.base);
+}
+
+static void copy_step(struct call *c, enum err e)
+{
+	struct copy_op *op = c->op;
+	bool more = bulk_stands(&op->bulk, e, &c->job.eb);
+
+	if (op->bulk.has_happened && c->rq)
+		copy_answer(c);
+	bulk_go_on(c, more, copy);
+}
+
+/* Into another mailbox of the same database. */
+static enum err copy_target(struct call *c, const Store__CopyReq *in)
+{
+	struct copy_op *op = c->op;
+	struct mref *m;
+	struct guid g;
+	enum err e = guid_from(in->to_mailbox.data, in->to_mailbox.len, &g);
+
+	if (e == ERR_OK)
+		e = role_route(c->st, &g, &m, &c->rq->eb);
+	if (e)
+		return e;
+	if (m->sdb->mdb != c->mdb)
+		return err_set(&c->rq->eb, ERR_INVALID, "the target is in another database");
+	op->to = call_who_in(c, m);
+	if (m->mbx != c->mbx)
+		c->other_mbx = m->mbx;
+	return ERR_OK;
 }
 
 RPC_HANDLER(copy_call, Store__CopyReq)
@@ -236,6 +288,7 @@ static void copy_call(struct rpc_request *rq, const Store__CopyReq *in)
 	struct call *c = call_begin(rq, in->mailbox.data, in->mailbox.len,
 				    sizeof(struct copy_op));
 	struct copy_op *op;
+	enum err e = ERR_OK;
 
 	if (c == NULL)
 		return;
@@ -246,13 +299,17 @@ static void copy_call(struct rpc_request *rq, const Store__CopyReq *in)
 	op->to_path = arena_str(&c->arena, in->to_path);
 	op->move = in->move;
 	c->fini = copy_fini;
-	c->on_job = copy_done;
-	if (in->to_mailbox.len || in->n_uids == 0)
-		call_fail(c, ERR_INVALID);
-	else if (pb_ranges(c, in->uids, in->n_uids, &op->uids, &op->n_uids))
-		call_write(c, copy, LANE_INTERACTIVE, 0);
+	c->on_job = copy_step;
+	if (in->to_mailbox.len)
+		e = copy_target(c, in);
+	if (e == ERR_OK && in->n_uids == 0)
+		e = ERR_INVALID;
+	if (e == ERR_OK && !pb_ranges(c, in->uids, in->n_uids, &op->uids, &op->n_uids))
+		e = ERR_LIMIT;
+	if (e)
+		call_fail(c, e);
 	else
-		call_fail(c, ERR_LIMIT);
+		bulk_start(c, copy);
 }
 
 /* ---- expunge ---------------------------------------------------------------------------------- */
@@ -262,23 +319,24 @@ static void expunge_fini(struct call *c)
 	runs_fini(&((struct expunge_op *)c->op)->gone);
 }
 
-static void expunge_step(struct call *c, enum err e)
+static void expunge_answer(struct call *c)
 {
 	struct expunge_op *op = c->op;
 	Store__ExpungeRep rep = STORE__EXPUNGE_REP__INIT;
 
-	if (e) {
-		call_fail(c, e);
-		return;
-	}
-	if (op->more) {
-		call_write(c, expunge, LANE_INTERACTIVE, 0);
-		return;
-	}
-	runs_normalise(&op->gone);
 	rep.gone = pb_from_runs(c, &op->gone, &rep.n_gone);
 	rep.modseq = op->modseq;
-	call_reply(c, &rep.base);
+	call_answer(c, &rep.base);
+}
+
+static void expunge_step(struct call *c, enum err e)
+{
+	struct expunge_op *op = c->op;
+	bool more = bulk_stands(&op->bulk, e, &c->job.eb);
+
+	if (op->bulk.has_happened && c->rq)
+		expunge_answer(c);
+	bulk_go_on(c, more, expunge);
 }
 
 RPC_HANDLER(expunge_call, Store__ExpungeReq)
@@ -297,7 +355,7 @@ static void expunge_call(struct rpc_request *rq, const Store__ExpungeReq *in)
 	c->fini = expunge_fini;
 	c->on_job = expunge_step;
 	if (pb_ranges(c, in->uids, in->n_uids, &op->uids, &op->n_uids))
-		call_write(c, expunge, LANE_INTERACTIVE, 0);
+		bulk_start(c, expunge);
 	else
 		call_fail(c, ERR_LIMIT);
 }

@@ -450,6 +450,7 @@ static void append_ready(void *ctx, enum err e)
 	a->op.staged = upload_staged(a->upload, c->mdb);
 	c->on_job = append_done;
 	c->even_if_gone = true;
+	c->passes_holds = true;
 	call_write(c, append_or_stage, LANE_INTERACTIVE, a->op.content->ready_bytes);
 }
 
@@ -532,6 +533,7 @@ static void stage_ready(void *ctx, enum err e)
 	s->op.content = upload_content(s->upload);
 	s->op.staged = upload_staged(s->upload, c->mdb);
 	c->on_job = stage_done;
+	c->passes_holds = true;
 	call_write(c, stage, LANE_INTERACTIVE, s->op.content->ready_bytes);
 }
 

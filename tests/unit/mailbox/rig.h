@@ -213,10 +213,21 @@ static inline enum err rig_flags(struct rig *rig, int64_t fid, struct uid_range 
 	buf_init(&op.rows, 1 << 20);
 	do
 		e = rig_run(rig, flags_set, &op);
-	while (e == ERR_OK && op.more);
+	while (e == ERR_OK && flags_stand(&op));
 	buf_fini(&op.rows);
 	runs_fini(&op.modified);
 	return e;
+}
+
+/* All steps of an operation that begins with a struct bulk. */
+static inline enum err rig_bulk(struct rig *rig, tx_fn *fn, struct bulk *b)
+{
+	enum err e;
+
+	do
+		e = rig_run(rig, fn, b);
+	while (bulk_stands(b, e, &rig->eb));
+	return b->has_happened ? ERR_OK : b->e;
 }
 
 static inline enum err rig_copy(struct rig *rig, int64_t fid, struct uid_range u, const char *to,
@@ -224,10 +235,10 @@ static inline enum err rig_copy(struct rig *rig, int64_t fid, struct uid_range u
 {
 	struct copy_op op = { .who = rig_who(rig), .fid = (uint64_t)fid, .uids = &u, .n_uids = 1,
 			      .to_path = to, .move = move };
-	enum err e = rig_run(rig, copy, &op);
+	enum err e = rig_bulk(rig, copy, &op.bulk);
 
 	runs_fini(&op.from);
-	runs_fini(&op.to);
+	runs_fini(&op.to_uids);
 	return e;
 }
 
@@ -235,11 +246,8 @@ static inline enum err rig_expunge(struct rig *rig, int64_t fid, struct uid_rang
 {
 	struct expunge_op op = { .who = rig_who(rig), .fid = (uint64_t)fid, .uids = &u,
 				 .n_uids = 1, .any_flag = any };
-	enum err e;
+	enum err e = rig_bulk(rig, expunge, &op.bulk);
 
-	do
-		e = rig_run(rig, expunge, &op);
-	while (e == ERR_OK && op.more);
 	runs_fini(&op.gone);
 	return e;
 }

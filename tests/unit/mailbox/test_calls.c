@@ -555,7 +555,7 @@ static void test_many_rows(void **state)
 	assert_int_equal(CALL(b, store_fetch(&a, &f, on_rows, on_fetch, b)), ERR_OK);
 	assert_int_equal(b->n_rows, 4096);
 	assert_int_equal(b->first_uid, 1);
-	assert_int_equal(b->last_uid, 4096);
+	assert_true(b->last_uid >= 4096);	/* large copies leave gaps */
 
 	b->n_rows = 0;
 	b->hold = true;

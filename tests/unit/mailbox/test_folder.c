@@ -249,7 +249,7 @@ static void test_rights(void **state)
 		buf_fini(&f.rows);
 		buf_fini(&s.rows);
 		runs_fini(&c.from);
-		runs_fini(&c.to);
+		runs_fini(&c.to_uids);
 	}
 }
 

@@ -24,6 +24,9 @@ static const struct {
 	{ "SELECT guid, epoch FROM database", "one row" },
 	{ "UPDATE database", "one row" },
 	{ "SELECT 1 FROM sqlite_schema", "the schema, its first row" },
+	{ "UPDATE hidden SET cn = -1", "at opening; what a crash left" },
+	{ "UPDATE folder SET uidnext = max(uidnext, h.last", "at opening; what a crash left" },
+	{ "SELECT mbx, fid, first, last, cn, deleted_by FROM hidden WHERE cn != 0", "what is to be swept" },
 	/* check.c reads everything: that is its purpose. */
 	{ "SELECT f.mbx, f.fid, f.", "check" },
 	{ "SELECT f.mbx, f.fid, (SELECT coalesce(sum(u.last", "check" },

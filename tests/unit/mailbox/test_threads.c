@@ -414,7 +414,7 @@ static enum err copy_all(struct bench *b, int64_t mbx, const struct guid *owner,
 	enum err e = run(b, copy, NULL, &op);
 
 	runs_fini(&op.from);
-	runs_fini(&op.to);
+	runs_fini(&op.to_uids);
 	return e;
 }
 
@@ -583,6 +583,137 @@ static void test_lanes_share(void **state)
 	assert_true(strchr(o.text, 'd') < strrchr(o.text, 'b'));
 }
 
+/* ---- a change of any size -------------------------------------------------------------- */
+
+DB_SQL(q_fid, "SELECT fid FROM folder WHERE mbx = ?1 AND role = ?2");
+
+static enum err find_fid(struct db *db, void *arg, struct errbuf *eb)
+{
+	struct folder_row *f = arg;
+
+	return db_get_int(db, &q_fid, &f->row.key[1], eb, "it", f->row.key[0], "inbox");
+}
+
+static uint64_t inbox_of(struct bench *b, int64_t mbx)
+{
+	struct folder_row f = { .row = { .key = { mbx, 0 } } };
+
+	assert_int_equal(run(b, NULL, find_fid, &f), ERR_OK);
+	return (uint64_t)f.row.key[1];
+}
+
+static void copy_free(struct copy_op *op)
+{
+	runs_fini(&op->from);
+	runs_fini(&op->to_uids);
+}
+
+struct moving {
+	struct job job;
+	struct bench *b;
+	struct copy_op op;
+	unsigned steps;
+	bool over;
+};
+
+static void move_step(struct job *j)
+{
+	struct moving *v = CONTAINER_OF(j, struct moving, job);
+
+	v->steps++;
+	if (bulk_stands(&v->op.bulk, j->e, &j->eb))
+		mdb_write(v->b->mdb, &v->job);
+	else
+		v->over = true;
+}
+
+struct flagging {
+	struct job job;
+	struct flags_op op;
+	const struct moving *beside;
+	bool done, was_over;
+};
+
+static void flagged(struct job *j)
+{
+	struct flagging *f = CONTAINER_OF(j, struct flagging, job);
+
+	f->was_over = f->beside->over;
+	f->done = true;
+}
+
+/* Others' letters go on while a folder moves; the mailbox's own changes wait for it.
+ * BENCH_MOVE=n: that many messages, and figures. */
+static void test_a_large_move_lets_others_by(void **state)
+{
+	struct bench *b = *state;
+	unsigned n = getenv("BENCH_MOVE") ? (unsigned)atoi(getenv("BENCH_MOVE")) : 1600;
+	static const struct uid_range all = { 1, UINT32_MAX };
+	struct who ann = { .mbx = b->mbx[0] };
+	struct moving v = { .b = b };
+	struct flagging f = { .beside = &v };
+	struct letter l = { .b = b };
+	int64_t began, worst = 0, total;
+	unsigned letters = 0;
+
+	for (unsigned i = 0; i < 20; i++) {
+		l.job = (struct job){ .write = deliver, .arg = &l.op, .done = letter_done,
+				      .lane = LANE_DELIVERY };
+		b->n_mbx = 1;
+		submit_letter(&l);
+		while (l.op.n_to)
+			uv_run(&b->loop, UV_RUN_ONCE);
+	}
+	v.op = (struct copy_op){ .who = ann, .fid = inbox_of(b, ann.mbx), .uids = &all, .n_uids = 1,
+				 .to_path = "Archive", .move = true };
+	for (unsigned have = 20; have < n; have += 20) {
+		struct uid_range some = { 1, 20 };
+		struct copy_op more = v.op;
+
+		more.uids = &some;
+		more.to_path = "INBOX";
+		more.move = false;
+		assert_int_equal(run(b, copy, NULL, &more), ERR_OK);
+		copy_free(&more);
+	}
+	b->n_mbx = 20;
+	v.job = (struct job){ .write = copy, .arg = &v.op, .done = move_step,
+			      .lane = LANE_INTERACTIVE, .gate = { ann.mbx, 0 },
+			      .hold = &v.op.bulk.hold };
+	f.op = (struct flags_op){ .who = ann, .fid = v.op.fid, .uids = &all, .n_uids = 1,
+				  .flags = FLAG_SEEN };
+	buf_init(&f.op.rows, 64 << 20);
+	f.job = (struct job){ .write = flags_set, .arg = &f.op, .done = flagged,
+			      .lane = LANE_INTERACTIVE, .gate = { ann.mbx, 0 } };
+	total = clock_mono_us();
+	mdb_write(b->mdb, &v.job);
+	mdb_write(b->mdb, &f.job);
+	while (!v.over) {
+		began = clock_mono_us();
+		submit_letter(&l);
+		while (l.op.n_to)
+			uv_run(&b->loop, UV_RUN_ONCE);
+		if (clock_mono_us() - began > worst)
+			worst = clock_mono_us() - began;
+		letters++;
+	}
+	total = clock_mono_us() - total;
+	while (!f.done)
+		uv_run(&b->loop, UV_RUN_ONCE);
+	assert_true(v.op.bulk.has_happened);
+	assert_int_equal(runs_count(&v.op.from), n);
+	assert_true(f.was_over);
+	assert_true(letters > 1 && v.steps > 5);
+	assert_int_equal(b->failed, 0);
+	if (getenv("BENCH_MOVE"))
+		fprintf(stderr, "a move of %u: %lld ms in %u steps; %u letters by, at most %lld us\n",
+			n, (long long)total / 1000, v.steps, letters, (long long)worst);
+	assert_int_equal(check_all(b), ERR_OK);
+	buf_fini(&f.op.rows);
+	runs_fini(&f.op.modified);
+	copy_free(&v.op);
+}
+
 /* What is left for deleting is not given to anything else. */
 static void test_room(void **state)
 {
@@ -610,6 +741,7 @@ int main(void)
 		T(test_damage_found_by_a_reader),
 		T(test_a_restored_copy_never_reuses_numbers),
 		T(test_lanes_share),
+		T(test_a_large_move_lets_others_by),
 		T(test_room),
 	};
 
