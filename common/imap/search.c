@@ -4,7 +4,8 @@
 #include "common/imap/flags.h"
 #include "common/imap/utf7.h"
 
-enum arg { NONE, FLAGS, ATOM, DATE, NUMBER, POSITIVE, STRING, FIELD_STRING, UIDS, MODSEQ, NEW };
+enum arg { NONE, FLAGS, ATOM, DATE, NUMBER, POSITIVE, STRING, FIELD_STRING, UIDS, MODSEQ, NEW,
+	   OBJECT_ID };
 
 static const struct {
 	const char *name;
@@ -22,6 +23,7 @@ static const struct {
 	{ "CC", IMAP_KEY_HEADER, STRING, 0, true, "Cc" },
 	{ "DELETED", IMAP_KEY_FLAG, FLAGS, IMAP_DELETED, true, NULL },
 	{ "DRAFT", IMAP_KEY_FLAG, FLAGS, IMAP_DRAFT, true, NULL },
+	{ "EMAILID", IMAP_KEY_EMAILID, OBJECT_ID, 0, true, NULL },
 	{ "FLAGGED", IMAP_KEY_FLAG, FLAGS, IMAP_FLAGGED, true, NULL },
 	{ "FROM", IMAP_KEY_HEADER, STRING, 0, true, "From" },
 	{ "HEADER", IMAP_KEY_HEADER, FIELD_STRING, 0, true, NULL },
@@ -33,6 +35,10 @@ static const struct {
 	{ "OLDER", IMAP_KEY_OLDER, POSITIVE, 0, true, NULL },
 	{ "ON", IMAP_KEY_ON, DATE, 0, true, NULL },
 	{ "RECENT", IMAP_KEY_FLAG, FLAGS, IMAP_RECENT, true, NULL },
+	{ "SAVEDATESUPPORTED", IMAP_KEY_SAVEDATESUPPORTED, NONE, 0, true, NULL },
+	{ "SAVEDBEFORE", IMAP_KEY_SAVEDBEFORE, DATE, 0, true, NULL },
+	{ "SAVEDON", IMAP_KEY_SAVEDON, DATE, 0, true, NULL },
+	{ "SAVEDSINCE", IMAP_KEY_SAVEDSINCE, DATE, 0, true, NULL },
 	{ "SEEN", IMAP_KEY_FLAG, FLAGS, IMAP_SEEN, true, NULL },
 	{ "SENTBEFORE", IMAP_KEY_SENTBEFORE, DATE, 0, true, NULL },
 	{ "SENTON", IMAP_KEY_SENTON, DATE, 0, true, NULL },
@@ -41,6 +47,7 @@ static const struct {
 	{ "SMALLER", IMAP_KEY_SMALLER, NUMBER, 0, true, NULL },
 	{ "SUBJECT", IMAP_KEY_HEADER, STRING, 0, true, "Subject" },
 	{ "TEXT", IMAP_KEY_TEXT, STRING, 0, true, NULL },
+	{ "THREADID", IMAP_KEY_THREADID, OBJECT_ID, 0, true, NULL },
 	{ "TO", IMAP_KEY_HEADER, STRING, 0, true, "To" },
 	{ "UID", IMAP_KEY_UID, UIDS, 0, true, NULL },
 	{ "UNANSWERED", IMAP_KEY_FLAG, FLAGS, IMAP_ANSWERED, false, NULL },
@@ -108,17 +115,39 @@ static bool push(struct parser *p, enum imap_key_op op, bool paren)
 	return true;
 }
 
-static bool text(struct imap_lex *l, struct span *out)
+static bool text(struct parser *p, struct span *out)
 {
+	struct imap_lex *l = p->l;
+
 	if (!imap_lex_sp(l) || !imap_lex_astring(l, out))
 		return false;
-	return imap_utf8_valid(*out) || imap_lex_fail(l, "Text is not valid UTF-8.");
+	return p->s->charset.n > 0 || imap_utf8_valid(*out) ||
+	       imap_lex_fail(l, "Text is not valid UTF-8.");
 }
 
 static bool set(struct imap_lex *l, struct imap_key *k)
 {
 	k->set = arena_alloc(l->arena, sizeof(*k->set));
-	return imap_lex_seqset(l, k->set);
+	if (!imap_lex_seqset(l, k->set))
+		return false;
+	if (k->set->saved)
+		*k = (struct imap_key){ .op = IMAP_KEY_SAVED, .want = true, .next = k->next };
+	return true;
+}
+
+/* RFC 8474 section 7: 1 to 255 of A-Z a-z 0-9 "_" "-". */
+static bool object_id(struct imap_lex *l, struct span *out)
+{
+	if (!imap_lex_sp(l) || !imap_lex_astring(l, out))
+		return false;
+	for (size_t i = 0; i < out->n; i++) {
+		unsigned char c = (unsigned char)out->p[i];
+
+		if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !(c >= '0' && c <= '9') &&
+		    c != '_' && c != '-')
+			return imap_lex_fail(l, "Not an object identifier.");
+	}
+	return (out->n > 0 && out->n <= 255) || imap_lex_fail(l, "Not an object identifier.");
 }
 
 /* MODSEQ ["/flags/\\Seen" all] 12: per-flag counters are not kept, so the entry
@@ -201,9 +230,12 @@ static bool leaf(struct parser *p, size_t kind)
 	case POSITIVE:
 		return number(l, k, true);
 	case FIELD_STRING:
-		return imap_lex_sp(l) && imap_lex_astring(l, &k->field) && text(l, &k->text);
+		k->is_raw = true;
+		return imap_lex_sp(l) && imap_lex_astring(l, &k->field) && text(p, &k->text);
 	case STRING:
-		return text(l, &k->text);
+		return text(p, &k->text);
+	case OBJECT_ID:
+		return object_id(l, &k->text);
 	case UIDS:
 		return imap_lex_sp(l) && set(l, k);
 	case MODSEQ:
@@ -230,7 +262,7 @@ static bool key(struct parser *p, bool *open)
 	if (imap_lex_word(l, "OR"))
 		return push(p, IMAP_KEY_OR, false) && imap_lex_sp(l);
 	*open = false;
-	if (c == '*' || (c >= '0' && c <= '9')) {
+	if (c == '*' || c == '$' || (c >= '0' && c <= '9')) {
 		i = add(p, IMAP_KEY_SEQ);
 		return i != 0 && set(l, &p->s->keys[i]);
 	}
@@ -264,62 +296,88 @@ static bool close_frames(struct parser *p, bool *done)
 	}
 }
 
-static bool returns(struct imap_lex *l, struct imap_search *s)
+/* ---- around the keys ----------------------------------------------------------- */
+
+static bool one_return(struct imap_lex *l, struct imap_search *s)
 {
 	static const struct { const char *name; unsigned bit; } opts[] = {
 		{ "MIN", IMAP_RETURN_MIN },
 		{ "MAX", IMAP_RETURN_MAX },
 		{ "ALL", IMAP_RETURN_ALL },
 		{ "COUNT", IMAP_RETURN_COUNT },
+		{ "PARTIAL", IMAP_RETURN_PARTIAL },
+		{ "SAVE", IMAP_RETURN_SAVE },
+		{ "UPDATE", IMAP_RETURN_UPDATE },
+		{ "CONTEXT", IMAP_RETURN_CONTEXT },
 	};
-	bool known = true;
 
+	for (size_t i = 0; i < N_ELEMS(opts); i++) {
+		if (!imap_lex_word(l, opts[i].name))
+			continue;
+		if (opts[i].bit == IMAP_RETURN_PARTIAL &&
+		    ((s->returns & IMAP_RETURN_PARTIAL) || !imap_lex_sp(l) ||
+		     !imap_lex_partial(l, &s->partial)))
+			return imap_lex_fail(l, "PARTIAL given twice.");
+		s->returns |= opts[i].bit;
+		return true;
+	}
+	return imap_lex_fail(l, "Unknown search return option.");
+}
+
+bool imap_lex_search_returns(struct imap_lex *l, struct imap_search *s)
+{
+	const unsigned both = IMAP_RETURN_ALL | IMAP_RETURN_PARTIAL;
+
+	if (!imap_lex_word(l, "RETURN"))
+		return true;
 	s->esearch = true;
 	if (!imap_lex_sp(l) || !imap_lex_char(l, '('))
 		return false;
-	while (known && imap_lex_peek(l) != ')') {
-		known = false;
-		for (size_t i = 0; i < N_ELEMS(opts) && !known; i++) {
-			known = imap_lex_word(l, opts[i].name);
-			if (known)
-				s->returns |= opts[i].bit;
-		}
-		if (known && imap_lex_peek(l) == ' ')
+	while (imap_lex_peek(l) != ')') {
+		if (!one_return(l, s))
+			return false;
+		if (imap_lex_peek(l) == ' ')
 			l->p++;
 	}
-	if (!known)
-		return imap_lex_fail(l, "Unknown search return option.");
-	if (s->returns == 0)
-		s->returns = IMAP_RETURN_ALL;
+	if ((s->returns & both) == both)	/* RFC 9394 section 3.1 */
+		return imap_lex_fail(l, "PARTIAL and ALL exclude each other.");
+	if ((s->returns & (IMAP_RETURN_SAYS | IMAP_RETURN_SAVE)) == 0)
+		s->returns |= IMAP_RETURN_ALL;
 	return imap_lex_char(l, ')') && imap_lex_sp(l);
 }
 
-static bool charset(struct imap_lex *l, struct imap_search *s)
+bool imap_lex_search_charset(struct imap_lex *l, struct imap_search *s)
 {
-	struct span name;
-
-	if (!imap_lex_sp(l) || !imap_lex_astring(l, &name) || !imap_lex_sp(l))
+	if (!imap_lex_astring(l, &s->charset))
 		return false;
-	if (span_is(name, "UTF-8") || span_is(name, "US-ASCII"))
-		return true;
-	s->bad_charset = true;
-	return imap_lex_fail(l, "Charset not supported.");
+	if (span_is(s->charset, "UTF-8") || span_is(s->charset, "US-ASCII"))
+		s->charset.n = 0;
+	else if (s->charset.n == 0)
+		return imap_lex_fail(l, "Charset has no name.");
+	return true;
 }
 
-bool imap_lex_search(struct imap_lex *l, struct imap_search *out)
+bool imap_lex_search_keys(struct imap_lex *l, struct imap_search *out)
 {
 	struct parser p = { .l = l, .s = out, .cap = 8, .depth = 1 };
 	bool done = false, open;
 
-	*out = (struct imap_search){ .n_keys = 1 };
+	out->n_keys = 1;
 	out->keys = arena_alloc(l->arena, p.cap * sizeof(*out->keys));
-	out->keys[0].op = IMAP_KEY_AND;
-	if (imap_lex_word(l, "RETURN") && !returns(l, out))
-		return false;
-	if (imap_lex_word(l, "CHARSET") && !charset(l, out))
-		return false;
+	out->keys[0] = (struct imap_key){ .op = IMAP_KEY_AND, .want = true };
 	while (!done)
 		if (!key(&p, &open) || (!open && !close_frames(&p, &done)))
 			return false;
 	return true;
+}
+
+bool imap_lex_search(struct imap_lex *l, struct imap_search *out)
+{
+	*out = (struct imap_search){ 0 };
+	if (!imap_lex_search_returns(l, out))
+		return false;
+	if (imap_lex_word(l, "CHARSET") &&
+	    (!imap_lex_sp(l) || !imap_lex_search_charset(l, out) || !imap_lex_sp(l)))
+		return false;
+	return imap_lex_search_keys(l, out);
 }

@@ -1,7 +1,8 @@
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
 /*
- * search - SEARCH criteria as a tree (RFC 3501 6.4.4, 4731, 5032, 7162)
+ * search - SEARCH criteria as a tree (RFC 9051 6.4.4, 4731, 5032, 5182, 5267, 7162,
+ * 8474, 8514, 9394)
  *
  * The tree is an array in the arena: keys[0] is an AND of what stands on the
  * command line; children hang on `first` and are chained by `next` (0: none).
@@ -9,9 +10,10 @@
  * without recursion.  Synonyms are gone: NEW is an AND, UNSEEN a FLAG that must
  * not be set.
  *
- * Texts are valid UTF-8.  Sets are as sent: whoever knows the folder resolves
- * them.  SAVE and "$" (RFC 5182) are refused.
+ * Texts are valid UTF-8 if `charset` is empty, else bytes in that charset, not looked
+ * at.  Sets are as sent: whoever knows the folder resolves them.
  */
+#include "common/imap/fetch.h"
 #include "common/imap/seqset.h"
 
 #define IMAP_SEARCH_DEPTH 50
@@ -39,13 +41,21 @@ enum imap_key_op {
 	IMAP_KEY_HEADER,	/* field contains text ("" : is there) */
 	IMAP_KEY_BODY,
 	IMAP_KEY_TEXT,
-	IMAP_KEY_MODSEQ		/* MODSEQ >= n */
+	IMAP_KEY_MODSEQ,	/* MODSEQ >= n */
+	IMAP_KEY_SAVEDBEFORE,	/* when it came into this folder, by day (RFC 8514) */
+	IMAP_KEY_SAVEDON,
+	IMAP_KEY_SAVEDSINCE,
+	IMAP_KEY_SAVEDATESUPPORTED,
+	IMAP_KEY_EMAILID,	/* text (RFC 8474) */
+	IMAP_KEY_THREADID,
+	IMAP_KEY_SAVED		/* "$": what SAVE kept */
 };
 
 struct imap_key {
 	enum imap_key_op op;
 	uint32_t first, next;
 	bool want;
+	bool is_raw;		/* HEADER: the field as it stands, not FROM, TO, CC, BCC */
 	int32_t day;
 	uint64_t n;
 	struct span field;	/* HEADER: name; also for FROM, TO, CC, BCC, SUBJECT */
@@ -57,18 +67,33 @@ enum imap_search_return {
 	IMAP_RETURN_MIN = 1,
 	IMAP_RETURN_MAX = 2,
 	IMAP_RETURN_ALL = 4,
-	IMAP_RETURN_COUNT = 8
+	IMAP_RETURN_COUNT = 8,
+	IMAP_RETURN_PARTIAL = 16,
+	IMAP_RETURN_SAVE = 32,		/* says nothing (RFC 5182) */
+	IMAP_RETURN_UPDATE = 64,	/* and tell what changes (RFC 5267) */
+	IMAP_RETURN_CONTEXT = 128	/* a hint: will ask again */
 };
+#define IMAP_RETURN_SAYS (IMAP_RETURN_MIN | IMAP_RETURN_MAX | IMAP_RETURN_ALL | \
+			  IMAP_RETURN_COUNT | IMAP_RETURN_PARTIAL)
 
 struct imap_search {
 	bool esearch;			/* answer with ESEARCH */
 	unsigned returns;		/* enum imap_search_return, never 0 with esearch */
+	struct imap_partial partial;	/* with IMAP_RETURN_PARTIAL */
 	bool has_modseq;		/* answer with the highest MODSEQ of the hits */
-	bool bad_charset;		/* why reading failed: answer BADCHARSET */
+	struct span charset;		/* n 0: texts are UTF-8 */
 	struct imap_key *keys;
 	size_t n_keys;
 };
 
 /* Everything behind "SEARCH ". */
 bool imap_lex_search(struct imap_lex *l, struct imap_search *out) A_MUST_USE;
+
+/* The pieces, for SORT, THREAD and ESEARCH.  Start with a zeroed *out: return options
+ * from "RETURN" on, with the space behind them, if they are there; then keys up to the
+ * command's end. */
+bool imap_lex_search_returns(struct imap_lex *l, struct imap_search *out) A_MUST_USE;
+bool imap_lex_search_keys(struct imap_lex *l, struct imap_search *out) A_MUST_USE;
+/* A charset, which may be UTF-8 or US-ASCII; before the keys. */
+bool imap_lex_search_charset(struct imap_lex *l, struct imap_search *out) A_MUST_USE;
 #endif

@@ -62,6 +62,11 @@ bool imap_lex_seqset(struct imap_lex *l, struct imap_seqset *out)
 
 	imap_seqset_init(out, l->arena, MAX_RANGES);
 	out->normal = false;
+	if (imap_lex_peek(l) == '$') {
+		l->p++;
+		out->saved = true;
+		return true;
+	}
 	for (;;) {
 		if (!number_or_star(l, &a))
 			return false;

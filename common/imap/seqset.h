@@ -26,12 +26,13 @@ struct imap_seqset {
 	struct arena *arena;
 	size_t cap, max;
 	bool normal;
+	bool saved;		/* "$" was read: no ranges, see view_ranges() */
 };
 
 void imap_seqset_init(struct imap_seqset *s, struct arena *arena, size_t max);
 enum err imap_seqset_add(struct imap_seqset *s, uint32_t first, uint32_t last) A_MUST_USE; /* LIMIT */
 
-/* Reads a sequence-set; "$" (RFC 5182) is refused. */
+/* Reads a sequence-set.  "$" (RFC 5182), alone, gives an empty set with saved set. */
 bool imap_lex_seqset(struct imap_lex *l, struct imap_seqset *out) A_MUST_USE;
 /* Replace '*' by highest (with 0, an empty folder, '*' alone names nothing) and
  * make the set normal. */

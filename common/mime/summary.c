@@ -312,6 +312,9 @@ void summary_parse(struct arena *a, struct span header, struct summary *out)
 	rest = v[S_IN_REPLY_TO];
 	if (rest.p && next_id(&rest, id_text, &id))
 		out->in_reply_to_hash = summary_id_hash(id);
-	if (v[S_IN_REPLY_TO].p && out->n_refs == 0)
-		parse_ids(a, v[S_IN_REPLY_TO], out);
+	/* Of In-Reply-To the first id alone counts (RFC 5256 section 3, REFERENCES 1). */
+	if (out->in_reply_to_hash && out->n_refs == 0) {
+		out->refs = arena_dup(a, &out->in_reply_to_hash, sizeof(*out->refs));
+		out->n_refs = 1;
+	}
 }

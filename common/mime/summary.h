@@ -27,7 +27,7 @@ struct summary {
 	bool has_date;
 	struct span message_id;		/* without < and >, n 0 if missing */
 	uint64_t message_id_hash;	/* 0 if missing */
-	/* Ids of References, else of In-Reply-To, oldest first. */
+	/* Ids of References, oldest first, else the first one of In-Reply-To. */
 	const uint64_t *refs;
 	size_t n_refs;
 	uint64_t in_reply_to_hash;	/* the first id there, 0 if missing */

@@ -43,8 +43,8 @@ static void bag_field(struct arena *a, struct span *bag, uint8_t tag, const void
 static struct span bag_make(struct arena *a, const struct summary *s)
 {
 	struct span bag = { NULL, 0 };
-	uint64_t hash[THREAD_REFS], own = htole64(s->message_id_hash);
-	size_t n = s->n_refs < THREAD_REFS ? s->n_refs : THREAD_REFS;
+	uint64_t hash[SUMMARY_REFS_MAX], own = htole64(s->message_id_hash);
+	size_t n = s->n_refs < SUMMARY_REFS_MAX ? s->n_refs : SUMMARY_REFS_MAX;
 
 	if (s->message_id.n)
 		bag_field(a, &bag, BAG_MESSAGE_ID, s->message_id.p, s->message_id.n);

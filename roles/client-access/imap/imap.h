@@ -67,6 +67,12 @@ struct imap_own {
 	size_t n;
 };
 
+/* "$": the UIDs of the last result that was saved (RFC 5182). */
+struct imap_saved {
+	struct uid_range *r;		/* ascending */
+	size_t n;
+};
+
 struct imap_sync;
 struct since;
 
@@ -118,6 +124,7 @@ struct imap_session {
 					 * else the user's own, until folder_find() */
 	struct imap_view view;		/* valid in IN_SELECTED */
 	struct imap_own own;
+	struct imap_saved saved;
 	struct imap_sync *sync;
 	struct since *since;
 	bool condstore;			/* the client knows MODSEQ */
@@ -243,6 +250,7 @@ void view_remove(struct imap_session *s, const struct uid_range *gone, size_t n)
 /* Keywords the client was not told of: a new FLAGS line goes before they are used. */
 void view_words(struct imap_session *s, const struct span *words, size_t n);
 void view_put_flags(struct imap_session *s);	/* FLAGS, without PERMANENTFLAGS */
+void saved_clear(struct imap_session *s);	/* "$" is empty; search_saved.c */
 void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq);
 bool own_knows(const struct imap_own *o, uint32_t uid, uint64_t modseq);
 
@@ -270,7 +278,8 @@ imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_i
 	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_replace,
 	imap_verb_setacl, imap_verb_deleteacl, imap_verb_getacl, imap_verb_listrights,
 	imap_verb_myrights, imap_verb_idle, imap_verb_fetch, imap_verb_store,
-	imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search;
+	imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search,
+	imap_verb_sort, imap_verb_thread;
 
 /* A hint came while the client idles; pumps. */
 void idle_news(struct imap_session *s);

@@ -1,8 +1,11 @@
 /* Does a message match the rest of a SEARCH?  From its row, as far as that goes. */
 #include "roles/client-access/imap/search.h"
 
+#include "common/api/objectid.h"
 #include "common/imap/date.h"
+#include "common/imap/envelope.h"
 #include "common/mime/summary.h"
+#include "common/mime/word.h"
 #include <string.h>
 
 static enum tri yes_if(bool b)
@@ -47,11 +50,54 @@ static enum tri in_message_id(const struct store_row *row, struct span text)
 	return row->message_id.n ? in_column(row->message_id, SUMMARY_ID_MAX, text) : TRI_MAYBE;
 }
 
-/* Header fields that are columns; the empty text asks if the field is there, which
- * a column does not tell. */
+/* "name <mailbox@host>" of each, as a reader would see them. */
+static void list_text(struct span envelope, enum imap_envelope_list which, struct buf *out)
+{
+	struct arena a = { 0 };
+	struct imap_address ad;
+	struct imap_lex l;
+
+	if (imap_envelope_open(&l, envelope, &a, which))
+		while (imap_envelope_next(&l, &ad)) {
+			word_decode(ad.name.n || ad.host.n ? ad.name : ad.mailbox, out);
+			if (ad.host.n && buf_addf(out, " <%.*s@%.*s>", (int)ad.mailbox.n,
+						  ad.mailbox.p, (int)ad.host.n, ad.host.p))
+				break;
+			if (buf_adds(out, ", "))
+				break;
+		}
+	arena_fini(&a);
+}
+
+/* RFC 9051: "in the envelope structure's FROM field", and so on. */
+static enum tri in_envelope(const struct store_row *row, enum imap_envelope_list which,
+			    struct span text)
+{
+	struct mime_view map;
+	struct buf list;
+	enum tri t;
+
+	if (row->map.n == 0 || mime_map_decode(row->map, &map, NULL) != ERR_OK)
+		return TRI_MAYBE;
+	buf_init(&list, 1u << 20);
+	list_text(map.envelope, which, &list);
+	t = text_contains((struct span){ list.data, list.len }, text) ? TRI_YES : TRI_NO;
+	if (list.len + 64 > list.max)
+		t = TRI_MAYBE;
+	buf_fini(&list);
+	return t;
+}
+
+/* Header fields that are columns, or in the ENVELOPE; the empty text asks if the field
+ * is there, which these do not tell. */
 static enum tri eval_header(const struct store_row *row, const struct imap_key *k)
 {
-	enum tri t;
+	static const struct { const char *field; enum imap_envelope_list list; } lists[] = {
+		{ "From", IMAP_ENVELOPE_FROM },
+		{ "To", IMAP_ENVELOPE_TO },
+		{ "Cc", IMAP_ENVELOPE_CC },
+		{ "Bcc", IMAP_ENVELOPE_BCC },
+	};
 
 	if (k->text.n == 0)
 		return TRI_MAYBE;
@@ -59,13 +105,49 @@ static enum tri eval_header(const struct store_row *row, const struct imap_key *
 		return in_column(row->subject, SUMMARY_SUBJECT_MAX, k->text);
 	if (span_is(k->field, "Message-ID"))
 		return in_message_id(row, k->text);
-	if (span_is(k->field, "From")) {
-		/* The columns hold the first author; that is good enough for not
-		 * reading every message that does not match. */
-		t = in_column(row->from_addr, SUMMARY_NAME_MAX, k->text);
-		return t != TRI_NO ? t : in_column(row->from_name, SUMMARY_NAME_MAX, k->text);
-	}
+	if (span_is(k->field, "From") && (text_contains(row->from_addr, k->text) ||
+					  text_contains(row->from_name, k->text)))
+		return TRI_YES;
+	for (size_t i = 0; !k->is_raw && i < N_ELEMS(lists); i++)
+		if (span_is(k->field, lists[i].field))
+			return in_envelope(row, lists[i].list, k->text);
 	return TRI_MAYBE;
+}
+
+static bool maybe_has(struct uid_ranges u, uint32_t uid)
+{
+	size_t lo = 0, hi = u.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (u.r[mid].last < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < u.n && u.r[lo].first <= uid;
+}
+
+/* Before the message is read: can its text match? */
+static enum tri eval_text(const struct search_run *r, uint32_t i)
+{
+	const struct imap_key *k = &r->q.keys[i];
+	const struct search_needle *a = &r->about[r->needle_of[i] - 1];
+
+	if (a->known && !maybe_has(a->maybe, r->row->uid))
+		return TRI_NO;
+	if (k->op == IMAP_KEY_HEADER)
+		return eval_header(r->row, k);
+	return k->text.n ? TRI_MAYBE : TRI_YES;
+}
+
+static enum tri has_id(const struct imap_session *s, enum objectid_kind kind, uint64_t mine,
+		       struct span text)
+{
+	uint64_t n;
+
+	return yes_if(objectid_parse(text, kind, &s->view.mailbox, &n) == ERR_OK && n == mine);
 }
 
 static enum tri eval_leaf(struct imap_session *s, const struct search_run *r, uint32_t i,
@@ -75,6 +157,7 @@ static enum tri eval_leaf(struct imap_session *s, const struct search_run *r, ui
 	const struct store_row *row = r->row;
 	int32_t day = imap_day_of(row->internal_ms / 1000);
 	int32_t sent = imap_day_of(row->sent_ms / 1000);
+	int32_t saved = imap_day_of(row->saved_ms / 1000);
 	int64_t age_s = (r->now_ms - row->internal_ms) / 1000;
 
 	switch (k->op) {
@@ -108,14 +191,25 @@ static enum tri eval_leaf(struct imap_session *s, const struct search_run *r, ui
 		return yes_if(row->size < k->n);
 	case IMAP_KEY_MODSEQ:
 		return yes_if(row->modseq >= k->n);
+	case IMAP_KEY_SAVEDBEFORE:
+		return yes_if(saved < k->day);
+	case IMAP_KEY_SAVEDON:
+		return yes_if(saved == k->day);
+	case IMAP_KEY_SAVEDSINCE:
+		return yes_if(saved >= k->day);
+	case IMAP_KEY_SAVEDATESUPPORTED:
+		return TRI_YES;
+	case IMAP_KEY_EMAILID:
+		return has_id(s, OBJECTID_MESSAGE, row->iid, k->text);
+	case IMAP_KEY_THREADID:
+		return has_id(s, OBJECTID_THREAD, row->thread, k->text);
+	case IMAP_KEY_SAVED:
+		return yes_if(saved_has(s, row->uid));
 	case IMAP_KEY_HEADER:
-		if (!final)
-			return eval_header(row, k);
-		break;
 	case IMAP_KEY_BODY:
 	case IMAP_KEY_TEXT:
 		if (!final)
-			return k->text.n ? TRI_MAYBE : TRI_YES;
+			return eval_text(r, i);
 		break;
 	case IMAP_KEY_AND:
 	case IMAP_KEY_OR:

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define DAY_MS	   INT64_C(86400000)
-#define MAX_RANGES 1000		/* of a set in the query; more are looked up row by row */
 
 static bool at_least(int64_t *floor, int64_t v)	/* 0 is "open": not for us */
 {
@@ -77,18 +76,43 @@ static void clip(struct imap_session *s, struct imap_seqset *set)
 	set->n = n;
 }
 
+void search_narrow(struct imap_session *s, struct search_run *r, struct uid_ranges to)
+{
+	const struct uid_range *a = r->within.r, *a_end = a + r->within.n;
+	const struct uid_range *b = to.r, *b_end = b + to.n;
+	struct uid_range *out = arena_alloc(&s->reader.arena,
+					    (r->within.n + to.n + 1) * sizeof(*out));
+	size_t n = 0;
+
+	while (a < a_end && b < b_end) {
+		uint32_t first = a->first > b->first ? a->first : b->first;
+		uint32_t last = a->last < b->last ? a->last : b->last;
+
+		if (first <= last)
+			out[n++] = (struct uid_range){ first, last };
+		if (a->last < b->last)
+			a++;
+		else
+			b++;
+	}
+	r->within = (struct uid_ranges){ out, n };
+	r->whole = false;
+	r->nothing |= n == 0;
+}
+
+/* Sets are taken whole: they bound what is asked for. */
 static bool plan_set(struct imap_session *s, struct search_run *r, struct imap_key *k)
 {
 	bool uid = k->op == IMAP_KEY_UID;
+	struct uid_ranges set;
 
 	if (!uid)
 		clip(s, k->set);
 	else
 		imap_seqset_resolve(k->set, uid_map_last(s->view.map));
-	if (r->within.n > 0 || k->set->n > MAX_RANGES)
-		return false;		/* one set goes, others are looked up */
-	if (!view_ranges(s, k->set, uid, &r->within) || r->within.n == 0)
-		r->nothing = true;
+	if (!view_ranges(s, k->set, uid, &set))
+		set.n = 0;
+	search_narrow(s, r, set);
 	return true;
 }
 
@@ -108,6 +132,9 @@ static bool plan_leaf(struct imap_session *s, struct search_run *r, struct imap_
 	case IMAP_KEY_SEQ:
 	case IMAP_KEY_UID:
 		return plan_set(s, r, k);
+	case IMAP_KEY_SAVED:
+		search_narrow(s, r, (struct uid_ranges){ s->saved.r, s->saved.n });
+		return true;
 	case IMAP_KEY_BEFORE:
 		return at_most(&q->before_ms, day);
 	case IMAP_KEY_SINCE:
@@ -159,6 +186,8 @@ static void plan_key(struct imap_session *s, struct search_run *r, uint32_t i)
 	default:
 		if (plan_leaf(s, r, k, true))
 			k->op = IMAP_KEY_ALL;
+		else
+			r->must[i] = true;
 	}
 }
 
@@ -168,6 +197,7 @@ static void add_needle(struct search_run *r, uint32_t i)
 	struct text_needle *n = &r->needles[r->n_needles++];
 
 	r->needle_of[i] = (uint32_t)r->n_needles;
+	r->about[r->n_needles - 1] = (struct search_needle){ .key = i, .must = r->must[i] };
 	n->where = k->op == IMAP_KEY_HEADER ? TEXT_HEADER_FIELD :
 		   k->op == IMAP_KEY_BODY ? TEXT_BODY : TEXT_ANYWHERE;
 	n->field = k->field;
@@ -193,6 +223,18 @@ static void need(struct imap_session *s, struct search_run *r, uint32_t i)
 		break;
 	case IMAP_KEY_UID:
 		imap_seqset_resolve(k->set, uid_map_last(s->view.map));
+		break;
+	case IMAP_KEY_SAVED:
+	case IMAP_KEY_SAVEDATESUPPORTED:
+		break;
+	case IMAP_KEY_EMAILID:
+	case IMAP_KEY_THREADID:
+		r->columns |= COL_IDS;
+		break;
+	case IMAP_KEY_SAVEDBEFORE:
+	case IMAP_KEY_SAVEDON:
+	case IMAP_KEY_SAVEDSINCE:
+		r->columns |= COL_SAVED;
 		break;
 	case IMAP_KEY_BEFORE:
 	case IMAP_KEY_ON:
@@ -242,20 +284,19 @@ void search_plan(struct imap_session *s, struct search_run *r)
 
 	r->needles = arena_alloc(a, r->q.n_keys * sizeof(*r->needles));
 	r->needle_of = arena_alloc(a, r->q.n_keys * sizeof(*r->needle_of));
+	r->about = arena_alloc(a, r->q.n_keys * sizeof(*r->about));
+	r->must = arena_alloc(a, r->q.n_keys * sizeof(*r->must));
 	r->only_headers = true;
 	r->query.fid = s->view.fid;
+	/* Never beyond what the client knows. */
+	r->within = (struct uid_ranges){ arena_dup(a, &(struct uid_range){ 1, last },
+						   sizeof(struct uid_range)), 1 };
+	r->whole = true;
 	plan_key(s, r, 0);
 	need(s, r, 0);
 	if (r->q.has_modseq) {		/* the hits' highest is part of the answer */
 		r->columns |= COL_MODSEQ;
 		r->residual = true;
-	}
-	if (r->within.n == 0) {		/* never beyond what the client knows */
-		struct uid_range *all = arena_alloc(a, sizeof(*all));
-
-		*all = (struct uid_range){ 1, last };
-		r->within = (struct uid_ranges){ all, 1 };
-		r->whole = true;
 	}
 	r->nothing |= last == 0;
 	r->query.keywords_set = r->n_set ? r->words_set : NULL;

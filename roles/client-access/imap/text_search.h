@@ -3,10 +3,9 @@
 /*
  * text_search - which of some texts occur in a message
  *
- * For the SEARCH keys BODY, TEXT and HEADER.  The message is fed once, from its
- * first byte on, in pieces of any size; transfer encodings, charsets and encoded
- * words are undone, and letters compare by Unicode simple case folding.  Text
- * parts are looked into, others not.  Memory does not depend on the message.
+ * For the SEARCH keys BODY, TEXT and HEADER.  The message is fed once, from its first
+ * byte on, in pieces of any size, and read as common/mime/text.h says; texts compare by
+ * i;unicode-casemap.  Memory does not depend on the message.
  */
 #include "common/base/arena.h"
 #include "common/base/span.h"
@@ -24,7 +23,7 @@ struct text_needle {
 	struct span text;	/* UTF-8; "" is in every field there is, and in every text */
 	bool hit;
 	/* private */
-	struct span folded;
+	struct span key;
 };
 
 struct text_search;

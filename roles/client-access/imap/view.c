@@ -61,6 +61,7 @@ void view_close(struct imap_session *s)
 	uid_map_unref(&s->view.map);
 	free(s->view.path);
 	words_free(&s->view);
+	saved_clear(s);
 	memset(&s->view, 0, sizeof(s->view));
 	s->state = IN_AUTH;
 }
@@ -83,6 +84,12 @@ bool view_ranges(struct imap_session *s, struct imap_seqset *set, bool uid,
 	struct uid_range *r;
 	size_t n = 0;
 
+	if (set->saved) {			/* UIDs, whatever the command */
+		r = s->saved.n ? arena_dup(&s->reader.arena, s->saved.r,
+					   s->saved.n * sizeof(*r)) : NULL;
+		*out = (struct uid_ranges){ r, s->saved.n };
+		return true;
+	}
 	imap_seqset_resolve(set, uid ? last : uid_map_total(s->view.map));
 	*out = (struct uid_ranges){ NULL, 0 };
 	if (set->n == 0)

@@ -4,8 +4,10 @@
 #include "common/imap/date.h"
 #include "common/imap/fetch.h"
 #include "common/imap/list.h"
+#include "common/imap/envelope.h"
 #include "common/imap/search.h"
 #include "common/imap/select.h"
+#include "common/imap/sort.h"
 #include "common/imap/status.h"
 #include "common/imap/store.h"
 #include "common/imap/utf7.h"
@@ -281,7 +283,7 @@ static void test_seqset(void **state)
 		{ "5,1,3", ".1,3,5" }, { "1:5,3:8,20", ".1:8,20" }, { "*,*:*", ".10" },
 		{ "1:4294967295,4294967295", ".1:4294967295" },
 		{ "", "" }, { "0", "" }, { "1,", "" }, { ",1", "" }, { "1:", "" }, { ":1", "" },
-		{ "1:2:3", "" }, { "4294967296", "" }, { "$", "" }, { "**", "" }, { "1 ", "" },
+		{ "1:2:3", "" }, { "4294967296", "" }, { "$", "." }, { "$1", "" }, { "1,$", "" }, { "**", "" }, { "1 ", "" },
 	};
 
 	(void)state;
@@ -583,7 +585,8 @@ static void show_key(const struct imap_search *s, uint32_t i, struct buf *out)
 {
 	static const char *const ops[] = { "and", "or", "not", "all", "flag", "kw", "seq", "uid",
 		"before", "on", "since", "sbefore", "son", "ssince", "older", "younger",
-		"larger", "smaller", "header", "body", "text", "modseq" };
+		"larger", "smaller", "header", "body", "text", "modseq", "vbefore", "von", "vsince",
+		"vsupp", "email", "thread", "saved" };
 	const struct imap_key *k = &s->keys[i];
 
 	put(out, "%s%s", k->want ? "" : "!", ops[k->op]);
@@ -650,7 +653,17 @@ static void test_search(void **state)
 		{ "RETURN (MIN MAX COUNT) CHARSET UTF-8 ALL", "[11] and(all)" },
 		{ "", "" }, { "(ALL", "" }, { "ALL)", "" }, { "()", "" }, { "NOT", "" }, { "NOT ", "" },
 		{ "OR ALL", "" }, { "OR ALL ", "" }, { "ALL ", "" }, { "FOO", "" }, { "ALLX", "" },
-		{ "CHARSET KOI8-R ALL", "" }, { "RETURN (SAVE) ALL", "" }, { "$", "" },
+		{ "CHARSET KOI8-R TEXT \"\xff\"", "and(text '\xff')" }, { "CHARSET \"\" ALL", "" },
+		{ "RETURN (SAVE) ALL", "[32] and(all)" }, { "$ NOT $ UID $", "and(saved, not(saved), saved)" },
+		{ "OR $ UID $ ALL", "and(or(saved, saved), all)" }, { "$,1", "" }, { "1,$", "" },
+		{ "RETURN (PARTIAL 1:2 COUNT UPDATE CONTEXT) ALL", "[216] and(all)" },
+		{ "RETURN (CONTEXT) ALL", "[132] and(all)" }, { "RETURN (PARTIAL 1) ALL", "" },
+		{ "RETURN (PARTIAL 0:1) ALL", "" }, { "RETURN (PARTIAL -3:5) ALL", "" },
+		{ "RETURN (PARTIAL 1:2 PARTIAL 1:2) ALL", "" }, { "RETURN (PARTIAL 1:2 ALL) ALL", "" },
+		{ "SAVEDBEFORE 2-Jan-1970 SAVEDON 2-Jan-1970 SAVEDSINCE 2-Jan-1970 SAVEDATESUPPORTED",
+		  "and(vbefore 1, von 1, vsince 1, vsupp)" },
+		{ "EMAILID M6d99 THREADID \"T_-\"", "and(email 'M6d99', thread 'T_-')" },
+		{ "EMAILID a.b", "" }, { "THREADID \"\"", "" },
 		{ "RETURN (MIN", "" }, { "RETURN ALL", "" }, { "OLDER 0", "" }, { "UID", "" },
 		{ "UID x", "" }, { "BEFORE 31-Feb-2000", "" }, { "FROM \"\xff\"", "" },
 		{ "ALL  ALL", "" }, { "MODSEQ \"x\" none 5", "" }, { "KEYWORD (", "" },
@@ -661,20 +674,81 @@ static void test_search(void **state)
 	check_rows(rows, N_ELEMS(rows), show_search);
 }
 
-static void test_search_bad_charset_is_told_apart(void **state)
+static bool show_sort(struct imap_lex *l, struct buf *out)
 {
-	struct arena a = { 0 };
+	static const char names[] = "aCdFTfstS";
 	struct imap_search s;
-	struct imap_lex l;
+	struct imap_sort by;
+
+	if (!imap_lex_sort(l, &by, &s))
+		return false;
+	for (size_t i = 0; i < by.n; i++)
+		put(out, "%s%c", by.by[i].reverse ? "-" : "", names[by.by[i].key]);
+	put(out, " %.*s %u ", (int)s.charset.n, s.charset.p ? s.charset.p : "", s.returns);
+	show_key(&s, 0, out);
+	return true;
+}
+
+static void test_sort(void **state)
+{
+	static const struct row rows[] = {
+		{ "(SUBJECT) UTF-8 ALL", "t  0 and(all)" },
+		{ "(ARRIVAL CC DATE DISPLAYFROM DISPLAYTO FROM SIZE SUBJECT TO) us-ascii ALL",
+		  "aCdFTfstS  0 and(all)" },
+		{ "(REVERSE DATE REVERSE SIZE FROM) KOI8-R SEEN", "-d-sf KOI8-R 0 and(flag 1)" },
+		{ "(DATE REVERSE DATE DATE) UTF-8 ALL", "d  0 and(all)" },
+		{ "RETURN (PARTIAL 1:3) (DATE) UTF-8 ALL", "d  16 and(all)" },
+		{ "", "" }, { "DATE UTF-8 ALL", "" }, { "() UTF-8 ALL", "" }, { "(DATE ) UTF-8 ALL", "" },
+		{ "(REVERSE) UTF-8 ALL", "" }, { "(REVERSE REVERSE DATE) UTF-8 ALL", "" },
+		{ "(DATE) ALL", "" }, { "(DATE) UTF-8", "" }, { "(DATE) UTF-8 ", "" }, { "(DATES) UTF-8 ALL", "" },
+		{ "(DATE)UTF-8 ALL", "" }, { "RETURN (FOO) (DATE) UTF-8 ALL", "" },
+	};
 
 	(void)state;
-	imap_lex_init(&l, SPAN("CHARSET KOI8-R ALL"), &a);
-	assert_false(imap_lex_search(&l, &s));
-	assert_true(s.bad_charset);
-	imap_lex_init(&l, SPAN("CHARSET UTF-8 FOO"), &a);
-	assert_false(imap_lex_search(&l, &s));
-	assert_false(s.bad_charset);
-	arena_fini(&a);
+	check_rows(rows, N_ELEMS(rows), show_sort);
+}
+
+static bool show_envelope(struct imap_lex *l, struct buf *out)
+{
+	struct span text = { l->p, (size_t)(l->end - l->p) };
+	struct imap_address ad;
+	struct imap_lex m;
+
+	if (!imap_envelope_open(&m, text, l->arena, IMAP_ENVELOPE_TO))
+		return false;
+	while (imap_envelope_next(&m, &ad))
+		put(out, "[%.*s|%.*s|%.*s]", (int)ad.name.n, ad.name.p ? ad.name.p : "",
+		    (int)ad.mailbox.n, ad.mailbox.p ? ad.mailbox.p : "", (int)ad.host.n,
+		    ad.host.p ? ad.host.p : "");
+	return true;
+}
+
+static void test_envelope(void **state)
+{
+#define BEFORE "(NIL \"s\" ((\"f\" NIL \"a\" \"h\")) NIL NIL "
+	static const struct row rows[] = {
+		{ BEFORE "((\"N\" NIL \"m\" \"h\")(NIL NIL \"n\" \"i\")) NIL NIL NIL NIL)",
+		  "[N|m|h][|n|i]" },
+		{ BEFORE "((NIL NIL \"group\" NIL)(NIL NIL NIL NIL)) NIL NIL NIL NIL)", "[|group|][||]" },
+		{ BEFORE "(({3}\r\na\"b NIL \"m\" \"h\")) NIL NIL NIL NIL)", "[a\"b|m|h]" },
+		{ BEFORE "((\"N\" NIL \"m\"", "" }, { BEFORE "NIL NIL NIL NIL NIL)", "" },
+		{ "", "" }, { "NIL", "" }, { "(NIL", "" }, { "(NIL NIL NIL NIL NIL", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct arena a = { 0 };
+		struct imap_lex l;
+		struct buf out;
+
+		buf_init(&out, 1000);
+		imap_lex_init(&l, span_of(rows[i].in), &a);
+		(void)show_envelope(&l, &out);
+		if (strcmp(out.data, rows[i].out) != 0)
+			fail_msg("row %zu: %s", i, out.data);
+		buf_fini(&out);
+		arena_fini(&a);
+	}
 }
 
 static void test_search_bounds(void **state)
@@ -814,7 +888,8 @@ int main(void)
 		cmocka_unit_test(test_select),
 		cmocka_unit_test(test_fetch_bounds),
 		cmocka_unit_test(test_search),
-		cmocka_unit_test(test_search_bad_charset_is_told_apart),
+		cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_envelope),
 		cmocka_unit_test(test_search_bounds),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_patterns),

@@ -3,7 +3,9 @@
 #include "roles/mailbox/dumpster.h"
 #include "roles/mailbox/keep.h"
 #include "roles/mailbox/mdb.h"
+#include "roles/mailbox/order.h"
 #include "roles/mailbox/purge.h"
+#include "roles/mailbox/refs.h"
 #include "roles/mailbox/stat.h"
 #include "roles/mailbox/thread.h"
 
@@ -56,7 +58,7 @@ static any_fn *const whole_role[] = {
 #define F(f) (any_fn *)f
 	F(rights_of), F(changes_page), F(check_database), F(content_collect), F(copy), F(deliver),
 	F(dumpster_list), F(expunge), F(message_fetch), F(flags_set), F(folder_create), F(keep_step),
-	F(keyword_pack), F(mailbox_open), F(mdb_open), F(message_add), F(purge_step), F(query),
+	F(keyword_pack), F(mailbox_open), F(mdb_open), F(message_add), F(purge_step), F(query), F(order_page), F(refs_page),
 	F(runs_load), F(stat_mailbox), F(thread_find), F(tx_begin),
 };
 

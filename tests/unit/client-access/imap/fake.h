@@ -18,6 +18,7 @@ bool fake_auth_step(void);		/* the same for logins */
 size_t fake_waiting(void);		/* calls in flight, watches not counted */
 size_t fake_watches(void);
 void fake_fail(const char *call, enum err e);	/* the next call of this name */
+void fake_catalogue(bool on);		/* store_find() knows, of the first text */
 void fake_no_maps(bool on);		/* rows come without a map */
 void fake_watch_gone(void);		/* the store ends every watch */
 void fake_content_in_rows(bool on);	/* if asked for; else all comes by store_content() */

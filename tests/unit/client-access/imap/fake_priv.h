@@ -27,7 +27,7 @@ struct folder {
 };
 
 enum kind { LISTING, DONE_CALL, ACL_LISTING, SELECTING, FETCHING, CONTENT, QUERYING, APPENDING, PLACING, FLAGGING,
-	    COPYING, EXPUNGING, CHANGING, WATCHING };
+	    COPYING, EXPUNGING, CHANGING, WATCHING, FINDING, SORTING, REFERRING };
 struct api_call {
 	struct list node;
 	enum kind kind;
@@ -57,7 +57,7 @@ struct fake_state {
 	struct list calls, watches;
 	const char *fail;
 	enum err fail_with;
-	bool no_maps, content_in_rows, away, up;
+	bool no_maps, content_in_rows, away, up, catalogue;
 	uint64_t floor;			/* what went away before is forgotten */
 	struct api_call *running;
 	char *gone_subscribed;
@@ -75,4 +75,9 @@ bool fake_answer_append(struct api_call *c, enum err e);
 void fake_answer_place(struct api_call *c, enum err e);
 bool fake_wants_bytes(const struct api_call *c);	/* waits for its client */
 void fake_stage_reset(void);
+
+/* fake_search.c */
+void fake_answer_find(struct api_call *c, enum err e);
+void fake_answer_sort(struct api_call *c, enum err e);
+void fake_answer_refs(struct api_call *c, enum err e);
 #endif

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 static const char *const kind_names[] = { "list", "folder", "acl", "select", "fetch", "content",
-	"query", "append", "place", "flags", "copy", "expunge", "changes", "watch" };
+	"query", "append", "place", "flags", "copy", "expunge", "changes", "watch", "find", "sort", "refs" };
 
 struct fake_state fake;
 #define st fake
@@ -897,6 +897,9 @@ bool fake_step(void)
 	case EXPUNGING: answer_expunge(c, e); break;
 	case CHANGING:	answer_changes(c, e); break;
 	case WATCHING:	break;
+	case FINDING:	fake_answer_find(c, e); break;
+	case SORTING:	fake_answer_sort(c, e); break;
+	case REFERRING: fake_answer_refs(c, e); break;
 	}
 	st.running = NULL;
 	if (done || c->cancelled)

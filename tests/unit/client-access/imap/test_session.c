@@ -138,7 +138,7 @@ static const struct talk cases[] = {
 	{ "search by row", 's', "a SEARCH OR FLAGGED DELETED\r\nb UID SEARCH SUBJECT W\xc3\x96RLD\r\n"
 	  "c SEARCH NOT FROM carol\r\nd SEARCH CHARSET X ALL\r\n",
 	  "* SEARCH 3 4\r\na OK Done.\r\nb BAD Expected a space.\r\n"
-	  "* SEARCH 1 3 4\r\nc OK Done.\r\nd NO [BADCHARSET (US-ASCII UTF-8)] Not supported.\r\n", false },
+	  "* SEARCH 1 3 4\r\nc OK Done.\r\nd NO [BADCHARSET (US-ASCII UTF-8)] No such charset.\r\n", false },
 	{ "search text", 's', "a UID SEARCH SUBJECT {6+}\r\nW\xc3\x96RLD\r\nb SEARCH BODY \"SECOND\"\r\n"
 	  "c SEARCH TEXT BERLIN\r\nd SEARCH TEXT binary\r\ne SEARCH HEADER mime-version \"\"\r\n"
 	  "f SEARCH TO bob NOT BODY x HEADER Message-ID <m1@example.test>\r\n",
