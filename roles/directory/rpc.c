@@ -628,7 +628,7 @@ static void audit_forward(struct rpc_request *rq, const Manage__ForwardReq *in)
 {
 	static const char *const reads[] = {
 		"manage.status", "manage.stats", "queue.list", "queue.messages", "track.find",
-		"store.database-list", "store.mailbox-stat", "um.calls",
+		"store.database-list", "store.mailbox-stat", "store.acl-list", "um.calls",
 	};
 	struct directory *d = directory_of(rq);
 	char what[96];

@@ -33,6 +33,14 @@ const struct verb verbs[] = {
 	{ "mailbox", "stat", "NAME", "its size and number of items", mailbox_stat_verb, CLASS_MAILBOX, 1, 1 },
 	{ "mailbox", "folders", "NAME", "its folders and what is in them", mailbox_folders_verb, CLASS_MAILBOX, 1, 1 },
 
+	{ "mailbox", "share", "NAME --with USER-OR-GROUP | NAME --no-more-with USER-OR-GROUP",
+	  "full access and sending as it: it shows up in their clients, below Other Users/",
+	  mailbox_share_verb, CLASS_MAILBOX, 1, -1 },
+	{ "mailbox", "permission", "list NAME[/FOLDER] | add|set|deny NAME[/FOLDER] WHO RIGHTS | "
+	  "remove NAME[/FOLDER] WHO [RIGHTS]",
+	  "rights on a folder, or on all: letters of lrswipkxtea, or a role as Reviewer or Editor",
+	  permission_verb, 0, 2, 4 },
+
 	{ "mailbox", "um", "enable NAME extension=NUMBER [um-policy=NAME]... [--pin-stdin | --pin-file FILE] | disable NAME | "
 	  "pin-reset NAME [--pin-stdin | --pin-file FILE] | unlock NAME", "answer calls for it, or not; its PIN",
 	  mailbox_um_verb, CLASS_MAILBOX, 1, -1 },
@@ -50,6 +58,15 @@ const struct verb verbs[] = {
 	{ "group", "add", "GROUP NAME...", "make recipients members", group_add_verb, CLASS_GROUP, 2, -1 },
 	{ "group", "take", "GROUP NAME...", "members no more", group_take_verb, CLASS_GROUP, 2, -1 },
 	REMOVABLE("group", CLASS_GROUP),
+
+	OBJECTS("public-folder", CLASS_PUBLIC_FOLDER, "public folders at the top"),
+	{ "public-folder", "create", "NAME[/NAME]... " CHANGES, "make one; below another without attributes",
+	  public_folder_create_verb, CLASS_PUBLIC_FOLDER, 1, -1 },
+	{ "public-folder", "set", "NAME " CHANGES, "change one at the top", object_set_verb, CLASS_PUBLIC_FOLDER, 1, -1 },
+	{ "public-folder", "folders", "NAME", "what is below it", mailbox_folders_verb, 0, 1, 1 },
+	{ "public-folder", "permission", "list PATH | add|set|deny PATH WHO RIGHTS | remove PATH WHO [RIGHTS]",
+	  "rights on one: letters of lrswipkxtea, or a role as Reviewer or Editor", permission_verb, 0, 2, 4 },
+	REMOVABLE("public-folder", CLASS_PUBLIC_FOLDER),
 
 	EDITABLE("contact", CLASS_CONTACT, "recipients outside that have an address here", ""),
 	REMOVABLE("contact", CLASS_CONTACT),

@@ -21,6 +21,8 @@ verb_fn message_list_verb, message_show_verb, message_trace_verb, message_delete
 /* health.c */
 verb_fn status_verb, stats_verb, log_level_verb, audit_list_verb, transport_show_verb,
 	transport_set_verb;
+/* rights/verbs.c */
+verb_fn permission_verb, mailbox_share_verb, public_folder_create_verb;
 /* oauth.c */
 verb_fn oauth_keys_verb;
 /* mailflow.c */

@@ -284,6 +284,7 @@ static const unsigned *list_columns(unsigned klass)
 	switch (klass) {
 	case CLASS_MAILBOX:	   return mailbox;
 	case CLASS_GROUP:	   return group;
+	case CLASS_PUBLIC_FOLDER:  return mailbox;
 	case CLASS_CONTACT:	   return contact;
 	case CLASS_DOMAIN:	   return domain;
 	case CLASS_ADDRESS_POLICY: return policy;

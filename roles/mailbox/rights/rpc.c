@@ -5,6 +5,7 @@
 #include "gen/store.pb-c.h"
 #include "roles/mailbox/acl.h"
 #include "roles/mailbox/call.h"
+#include "roles/mailbox/folder.h"
 #include "roles/mailbox/methods.h"
 #include "roles/mailbox/principal.h"
 
@@ -208,7 +209,38 @@ static void acl_shared_call(struct rpc_request *rq, const Store__AclSharedReq *i
 	}
 }
 
+/* ---- a folder that an administrator makes ------------------------------------------------- */
+
+static void made(struct call *c, enum err e)
+{
+	Store__Done rep = STORE__DONE__INIT;
+
+	if (e) {
+		call_fail(c, e);
+		return;
+	}
+	rep.cn = ((struct folder_op *)c->op)->cn;
+	call_reply(c, &rep.base);
+}
+
+RPC_HANDLER(make_call, Store__FolderCreateReq)
+static void make_call(struct rpc_request *rq, const Store__FolderCreateReq *in)
+{
+	struct call *c = begin(rq, in->mailbox, sizeof(struct folder_op));
+	struct folder_op *op;
+
+	if (c == NULL)
+		return;
+	op = c->op;
+	op->who = call_who(c);
+	op->path = arena_str(&c->arena, in->path);
+	c->on_job = made;
+	call_write(c, folder_create, LANE_INTERACTIVE, 0);
+}
+
 const struct rpc_method rights_methods[] = {
+	{ "store.folder-make", make_call_thunk, &store__folder_create_req__descriptor,
+	  RPC_DIRECTORY, 0, SMALL },
 	{ "store.acl-set", acl_set_call_thunk, &store__acl_set_req__descriptor,
 	  RPC_CAS | RPC_DIRECTORY, 0, SMALL },
 	{ "store.acl-list", acl_list_call_thunk, &store__acl_list_req__descriptor,
