@@ -242,33 +242,44 @@ static void skip_junk(struct parser *s)
 	}
 }
 
-/* "<@a,@b:local@host>": skip to behind the colon, if there is one. */
-static void skip_route(struct parser *s)
+/* "<@a,@b:local@host>": up to behind the colon, if there is one; what stands before
+ * it, without spaces, is the route. */
+static struct span take_route(struct parser *s)
 {
+	struct span route = { NULL, 0 };
 	bool literal = false;
+	const char *q;
+	char *text;
 
 	skip_cfws(s);
 	if (s->p == s->end || *s->p != '@')
-		return;
-	for (const char *q = s->p; q < s->end && !strchr("<>\"", *q); q++) {
+		return route;
+	for (q = s->p; q < s->end && !strchr("<>\"", *q); q++) {
 		if (*q == '[')
 			literal = true;
 		else if (*q == ']')
 			literal = false;
-		else if (*q == ':' && !literal) {
-			s->p = q + 1;
-			return;
-		}
+		else if (*q == ':' && !literal)
+			break;
 	}
+	if (q == s->end || *q != ':')
+		return route;
+	text = arena_alloc(s->arena, (size_t)(q - s->p));
+	for (route.p = text; s->p < q; s->p++)
+		if ((unsigned char)*s->p > ' ' && *s->p != 0x7f)
+			text[route.n++] = *s->p;
+	s->p = q + 1;
+	return route;
 }
 
 /* Behind the <.  The phrase before it is the name and stays in s->phrase. */
 static void take_angle(struct parser *s, struct span name)
 {
+	struct span route;
 	struct address *a;
 
 	reset_words(s);
-	skip_route(s);
+	route = take_route(s);
 	take_words(s);
 	s->domain.n = 0;
 	if (s->p < s->end && *s->p == '@') {
@@ -290,6 +301,7 @@ static void take_angle(struct parser *s, struct span name)
 		a->name = name;
 		a->local = keep(s, &s->local);
 		a->host = keep(s, &s->domain);
+		a->route = route;
 	}
 }
 

@@ -3,12 +3,13 @@
 /*
  * address - address lists of header fields (RFC 5322 sections 3.4 and 4.4)
  *
- * Takes groups, comments at any depth, quoted strings, routes (dropped), the
+ * Takes groups, comments at any depth, quoted strings, source routes, the
  * obsolete spaces around dots, UTF-8 (RFC 6532) and plain garbage: parsing
  * always ends with a list, at worst an empty one.  Quoting is removed; encoded
  * words are kept as they are (see word.h).  CR, LF and NUL never come out.
  *
- * parse(write(list)) gives the same list.
+ * parse(write(list)) gives the same list, without its routes: nobody may make them
+ * any more.
  */
 #include "common/base/arena.h"
 #include "common/base/buf.h"
@@ -25,6 +26,7 @@ struct address {
 	struct span name;	/* display name, or the old style comment; n 0: none */
 	struct span local;	/* quotes removed */
 	struct span host;	/* n 0: there was none */
+	struct span route;	/* "@a,@b" of <@a,@b:local@host>; n 0: none */
 };
 
 /* The list has at most max elements, further ones are dropped.  It and its

@@ -193,7 +193,9 @@ static enum err put_address(struct mime_map *m, const struct address *a)
 	if (!e)
 		e = put_nstring(m, a->name);
 	if (!e)
-		e = buf_adds(&m->text, " NIL");
+		e = buf_addc(&m->text, ' ');
+	if (!e)
+		e = put_nstring(m, a->route);
 	if (!e)
 		e = put_sp_string(m, a->local);
 	if (!e)

@@ -97,6 +97,34 @@ static void test_addresses(void **state)
 	}
 }
 
+static const struct {
+	const char *in, *route;
+} routes[] = {
+	{ "<@r1,@r2:a@b>", "@r1,@r2" },
+	{ "X <@r1 ,\r\n @[1:2]: a@b>", "@r1,@[1:2]" },
+	{ "<@:a@b>", "@" },
+	{ "<@h>", "" },
+	{ "<@h", "" },
+	{ "<@[h:a@b>", "" },
+	{ "a@b", "" },
+};
+
+static void test_routes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(routes); i++) {
+		struct arena a = { 0 };
+		struct address *list;
+		struct span got;
+
+		assert_int_equal(address_parse(&a, span_of(routes[i].in), 100, &list), 1);
+		got = list[0].route;
+		assert_int_equal(got.n, strlen(routes[i].route));
+		assert_int_equal(strncmp(got.n ? got.p : "", routes[i].route, got.n), 0);
+		arena_fini(&a);
+	}
+}
+
 /* A full list drops what is too much and still closes its group. */
 static const struct {
 	size_t max;
@@ -408,8 +436,9 @@ static void test_broken_qp(void **state)
 static void test_build(void **state)
 {
 	static const struct address list[] = {
-		{ ADDRESS_MAILBOX, { "J\xc3\xb6rg", 5 }, { "j", 1 }, { "x", 1 } },
-		{ ADDRESS_MAILBOX, { "", 0 }, { "a b", 3 }, { "y", 1 } },
+		{ .kind = ADDRESS_MAILBOX, .name = { "J\xc3\xb6rg", 5 },
+		  .local = { "j", 1 }, .host = { "x", 1 } },
+		{ .kind = ADDRESS_MAILBOX, .local = { "a b", 3 }, .host = { "y", 1 } },
 	};
 	char one[BUILD_BOUNDARY_MAX], two[BUILD_BOUNDARY_MAX];
 	struct buf out;
@@ -442,7 +471,8 @@ static void test_build(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_address_limit),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_routes), cmocka_unit_test(test_address_limit),
 		cmocka_unit_test(test_words), cmocka_unit_test(test_word_encode),
 		cmocka_unit_test(test_dates), cmocka_unit_test(test_params),
 		cmocka_unit_test(test_base_subject), cmocka_unit_test(test_codecs_at_every_split),
