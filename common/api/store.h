@@ -237,9 +237,12 @@ struct store_flags {
 /* rows: the changed ones with flags, keywords, modseq. */
 struct api_call *store_flags(const struct store_at *at, const struct store_flags *f,
 			     store_rows_cb *rows, store_flags_cb *cb, void *ctx);
-/* Into a folder of the same mailbox.  All or nothing.  NOTFOUND: no such target. */
+/* Into a folder of the same mailbox (to NULL), or of another one of the same database.
+ * All or nothing.  NOTFOUND: no such target; INVALID: its mailbox is in another
+ * database; LIMIT: its quota. */
 struct api_call *store_copy(const struct store_at *at, uint64_t fid, struct uid_ranges uids,
-			    const char *to_path, bool move, store_copy_cb *cb, void *ctx);
+			    const struct guid *to, const char *to_path, bool move,
+			    store_copy_cb *cb, void *ctx);
 /* uids.n 0: all that are \Deleted; otherwise those of uids that are \Deleted;
  * any_flag: those of uids whatever their flags. */
 struct api_call *store_expunge(const struct store_at *at, uint64_t fid, struct uid_ranges uids,

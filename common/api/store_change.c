@@ -255,7 +255,8 @@ static void copy_finish(struct api_call *c, enum err e, const ProtobufCMessage *
 }
 
 struct api_call *store_copy(const struct store_at *at, uint64_t fid, struct uid_ranges uids,
-			    const char *to_path, bool move, store_copy_cb *cb, void *ctx)
+			    const struct guid *to, const char *to_path, bool move,
+			    store_copy_cb *cb, void *ctx)
 {
 	struct api_call *c = store_call_new(copy_finish, (api_any_fn *)cb, ctx);
 	Store__CopyReq rq = STORE__COPY_REQ__INIT;
@@ -263,6 +264,8 @@ struct api_call *store_copy(const struct store_at *at, uint64_t fid, struct uid_
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.fid = fid;
 	rq.uids = store_to_pb(c, uids, &rq.n_uids);
+	if (to)
+		rq.to_mailbox = store_guid(to);
 	rq.to_path = store_str(to_path);
 	rq.move = move;
 	return store_call_start(c, at, &(struct api_start){

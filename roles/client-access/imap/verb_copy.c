@@ -8,7 +8,7 @@
 #define EXPUNGE_AT_ONCE 10000	/* messages */
 
 struct copy_run {
-	bool move;
+	bool move, elsewhere;
 	struct ns_place to;
 };
 
@@ -69,7 +69,9 @@ static void copied(void *ctx, enum err e, uint32_t uidvalidity, struct uid_range
 	struct imap_session *s = ctx;
 
 	imap_call_done(s);
-	if (e) {
+	if (e == ERR_INVALID && ((struct copy_run *)s->run)->elsewhere) {
+		imap_finish(s, "NO [CANNOT] The target is in another database.");
+	} else if (e) {
 		imap_finish(s, "%s", refusal(e));
 	} else if (from.n == 0) {
 		imap_finish(s, "OK Nothing was there any more.");
@@ -117,9 +119,11 @@ static enum next start(struct imap_session *s, bool move)
 	e = ns_resolve(s, to, &r->to);
 	if (e)
 		return imap_finish(s, "%s", refusal(e));
-	if (!guid_eq(&r->to.at.mailbox, &s->at.mailbox))
-		return imap_finish(s, "NO [CANNOT] Not into another mailbox.");
-	s->call = store_copy(&s->at, s->view.fid, uids, r->to.path, move, copied, s);
+	r->elsewhere = !guid_eq(&r->to.at.mailbox, &s->at.mailbox);
+	if (r->elsewhere && r->to.at.peer != s->at.peer)
+		return imap_finish(s, "NO [CANNOT] The target is on another server.");
+	s->call = store_copy(&s->at, s->view.fid, uids, r->elsewhere ? &r->to.at.mailbox : NULL,
+			     r->to.path, move, copied, s);
 	return imap_await(s);
 }
 

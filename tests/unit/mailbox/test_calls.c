@@ -441,10 +441,10 @@ static void test_append_and_change(void **state)
 	assert_string_equal(b->text, "1-1 ");
 	assert_int_equal(CALL(b, store_flags(&a, &fl, on_rows, on_flags, b)), ERR_OK);
 	assert_int_equal(b->flags, FLAG_DRAFT | FLAG_SEEN | FLAG_DELETED);
-	assert_int_equal(CALL(b, store_copy(&a, b->inbox, fl.uids, "Archive", false, on_copy, b)),
+	assert_int_equal(CALL(b, store_copy(&a, b->inbox, fl.uids, NULL, "Archive", false, on_copy, b)),
 			 ERR_OK);
 	assert_string_equal(b->text, "1-1 to 1-1");
-	assert_int_equal(CALL(b, store_copy(&a, b->inbox, fl.uids, "No/where", false, on_copy, b)),
+	assert_int_equal(CALL(b, store_copy(&a, b->inbox, fl.uids, NULL, "No/where", false, on_copy, b)),
 			 ERR_NOTFOUND);
 	assert_int_equal(CALL(b, store_expunge(&a, b->inbox, (struct uid_ranges){ NULL, 0 }, false,
 					       on_expunge, b)), ERR_OK);
@@ -548,7 +548,7 @@ static void test_many_rows(void **state)
 
 	assert_int_equal(deliver_text(b, 5, text, true), ERR_OK);
 	for (unsigned n = 1; n < 4096; n *= 2) {	/* copies of copies */
-		assert_int_equal(CALL(b, store_copy(&a, b->inbox, f.uids, "INBOX", false, on_copy,
+		assert_int_equal(CALL(b, store_copy(&a, b->inbox, f.uids, NULL, "INBOX", false, on_copy,
 						    b)), ERR_OK);
 	}
 	b->n_rows = 0;

@@ -439,11 +439,13 @@ struct api_call *store_flags(const struct store_at *at, const struct store_flags
 }
 
 struct api_call *store_copy(const struct store_at *at, uint64_t fid, struct uid_ranges uids,
-			    const char *to_path, bool move, store_copy_cb *cb, void *ctx)
+			    const struct guid *to, const char *to_path, bool move,
+			    store_copy_cb *cb, void *ctx)
 {
 	struct api_call *c = fake_call(COPYING, (void *)cb, ctx);
 
 	(void)at;
+	(void)to;
 	c->fid = fid;
 	c->path = xstrdup(to_path);
 	c->on = move;
