@@ -87,6 +87,16 @@
 	X(60, VERSION_SEEN, "version", TEXT, ATTR_READONLY, IN(SERVER), "what it runs")                \
 	X(61, TLS_PIN, "tls-pin", BYTES, ATTR_MULTI | ATTR_READONLY, IN(SERVER),                       \
 	  "SHA-256 of the public key of its TLS certificate")                                        \
+	X(62, IF_CLASS, "if-class", TEXT, ATTR_MULTI, IN(ADDRESS_POLICY),                              \
+	  "only for mailbox, group or contact; contacts only if named here")                           \
+	X(63, IF_DEPARTMENT, "if-department", TEXT, ATTR_MULTI, IN(ADDRESS_POLICY),                    \
+	  "only for who is in one of these departments")                                               \
+	X(64, IF_COMPANY, "if-company", TEXT, ATTR_MULTI, IN(ADDRESS_POLICY),                          \
+	  "only for who is of one of these companies")                                                 \
+	X(65, BY_POLICY, "by-policy", BOOL, 0, IN(MAILBOX) | IN(GROUP) | IN(CONTACT),                  \
+	  "its addresses follow the address policies")                                                 \
+	X(66, FORMER_GROUP, "former-group", GUID, ATTR_MULTI | ATTR_REF | ATTR_READONLY, IN(MAILBOX),  \
+	  "groups it was in when it was disabled, and will be when it is reconnected")                 \
 	X(70, SHARED, "shared", BOOL, 0, IN(MAILBOX), "nobody's own: no login, others have access")    \
 	X(71, FULL_ACCESS, "full-access", GUID, ATTR_MULTI | ATTR_REF, IN_STORE,                       \
 	  "who may do all with its folders, and sees them under Other Users/")                       \

@@ -79,7 +79,7 @@ enum err objects_purge(struct db *db, int64_t before_ms, uint64_t *floor,
 uint64_t objects_max_usn(struct db *db);
 
 /* ---- facts about the file ------------------------------------------------------- */
-enum objects_meta { META_USN, META_INCARNATION, META_FLOOR, META_FILTER, META_ORGANISATION };
+enum objects_meta { META_USN, META_INCARNATION, META_FLOOR, META_FILTER, META_ORGANISATION, META_WALK };
 int64_t objects_meta_int(struct db *db, enum objects_meta which);	/* 0 if unset */
 bool objects_meta_guid(struct db *db, enum objects_meta which, struct guid *out);
 enum err objects_set_int(struct db *db, enum objects_meta which, int64_t v,

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/replica/objects.h"
 #include "common/smtp/address.h"
+#include "roles/directory/addresses.h"
 #include "roles/directory/audit.h"
 #include "roles/directory/um/um.h"
 #include <stdio.h>
@@ -200,6 +201,42 @@ static enum err begin_create(struct job *j)
 	return ERR_OK;
 }
 
+/* The groups it is a member of are noted; clear_references() takes it out of them. */
+static void leave_groups(struct job *j)
+{
+	struct guid in[PAGE];
+	int64_t after = 0;
+	size_t n;
+
+	object_unset(j->o, OBJ_FORMER_GROUP);
+	do {
+		n = objects_linked(j->d->db, &j->o->guid, OBJ_MEMBER, &after, in, PAGE);
+		for (size_t i = 0; i < n; i++)
+			object_add_bytes(j->o, OBJ_FORMER_GROUP, in[i].b, sizeof(in[i].b));
+	} while (n == PAGE);
+}
+
+/* Those that are there still: of one that was deleted nothing was left. */
+static enum err rejoin_groups(struct job *j)
+{
+	const struct object_value *v = object_values(j->o, OBJ_FORMER_GROUP);
+	enum err e = ERR_OK;
+
+	for (; v && !e; v = v->next) {
+		struct object *group;
+		struct guid g;
+
+		if (guid_from(v->bytes.p, v->bytes.n, &g) ||
+		    objects_by_guid(j->d->db, &g, j->a, &group, NULL) ||
+		    object_has_guid(group, OBJ_MEMBER, &j->o->guid))
+			continue;
+		object_add_bytes(group, OBJ_MEMBER, j->o->guid.b, sizeof(j->o->guid.b));
+		e = batch_put(j->batch, group, j->eb);
+	}
+	object_unset(j->o, OBJ_FORMER_GROUP);
+	return e;
+}
+
 /* A user that is switched off: the object stays, so that the store keeps the content
  * and it can be connected again. */
 static enum err disable(struct job *j)
@@ -215,6 +252,7 @@ static enum err disable(struct job *j)
 	if (n)
 		job_note(j, "it was taken out of %zu%s groups and lists of senders", n,
 			 n == PAGE ? " or more" : "");
+	leave_groups(j);
 	return clear_references(j, &j->o->guid);
 }
 
@@ -223,7 +261,7 @@ static enum err reconnect(struct job *j)
 	if (!object_bool(j->o, OBJ_DISCONNECTED, false))
 		return err_set(j->eb, ERR_EXISTS, "it is connected");
 	object_unset(j->o, OBJ_DISCONNECTED);
-	return ERR_OK;
+	return rejoin_groups(j);
 }
 
 static enum err begin(struct job *j)
@@ -316,11 +354,15 @@ enum err apply_run(struct directory *d, const struct apply *ap, struct arena *a,
 	e = begin(&j);
 	if (!e)
 		e = ap->what == APPLY_DELETE ? delete(&j) : change_object(&j);
+	if (!e && j.o->klass == CLASS_ADDRESS_POLICY)
+		e = objects_set_int(d->db, META_WALK, 1, eb);
 	if (!e && !ap->check_only)
 		e = write_audit(&j, ERR_OK);
 	if (!e && !ap->check_only)
 		e = batch_commit(&batch, eb);
 	batch_abort(&batch);
+	if (!e && !ap->check_only && j.o->klass == CLASS_ADDRESS_POLICY)
+		walk_begin(d);
 	if (e && !ap->check_only)
 		audit_refusal(&j, e);
 	*out = e ? NULL : j.o;

@@ -216,7 +216,14 @@ static enum err check_domain(struct job *j)
 static enum err check_policy(struct job *j)
 {
 	const struct object_value *v = object_values(j->o, OBJ_TEMPLATE);
+	const struct object_value *k = object_values(j->o, OBJ_IF_CLASS);
 	enum err e = v ? ERR_OK : err_set(j->eb, ERR_INVALID, "template is missing");
+
+	for (; k && !e; k = k->next)
+		if (strcmp(k->bytes.p, "mailbox") != 0 && strcmp(k->bytes.p, "group") != 0 &&
+		    strcmp(k->bytes.p, "contact") != 0)
+			e = err_set(j->eb, ERR_INVALID, "if-class: mailbox, group or contact, not %.60s",
+				    k->bytes.p);
 
 	for (; v && !e; v = v->next) {
 		char normal[SMTP_DOMAIN_MAX + 1];

@@ -46,10 +46,14 @@ struct directory {
 	char org_name[128];
 	int64_t started_ms;
 
-	uv_timer_t push, daily;
+	uv_timer_t push, daily, walk;
 	bool timers;			/* they are initialised */
 	struct hash members;		/* who reported: struct seen, by GUID */
 	struct gate enrol_gate;
+
+	/* Address policies being applied: walk.c. */
+	char *walk_after;		/* a name's key; NULL: nothing to do */
+	unsigned walk_class, walk_changed;
 };
 
 /* ---- serve.c -------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "common/replica/objects.h"
 #include "gen/directory.pb-c.h"
 #include "gen/manage.pb-c.h"
+#include "roles/directory/addresses.h"
 #include "roles/directory/apply.h"
 #include "roles/directory/audit.h"
 #include "roles/directory/join.h"
@@ -546,12 +547,33 @@ static void hash_first(struct rpc_request *rq, struct apply *ap, const Directory
 	rq->on_gone = hashing_gone;
 }
 
+/* Every recipient is looked at again; the audit log will say what came of it. */
+static void policies_now(struct rpc_request *rq)
+{
+	char *note = (char *)(uintptr_t)"every recipient is being looked at; the audit log tells";
+	Directory__ApplyRep rep = DIRECTORY__APPLY_REP__INIT;
+	struct directory *d = directory_of(rq);
+	enum err e = objects_set_int(d->db, META_WALK, 1, &rq->eb);
+
+	if (!e)
+		walk_begin(d);
+	rep.notes = &note;
+	rep.n_notes = 1;
+	rpc_finish(rq, e, &rep.base);
+}
+
 RPC_HANDLER(apply, Directory__ApplyReq)
 static void apply(struct rpc_request *rq, const Directory__ApplyReq *in)
 {
 	struct apply *ap = arena_alloc(&rq->arena, sizeof(*ap));
 	bool secret = in->password[0] || in->imported_hash[0];
-	enum err e = apply_from(rq, in, ap);
+	enum err e;
+
+	if (in->what == DIRECTORY__APPLY_REQ__WHAT__POLICIES) {
+		policies_now(rq);
+		return;
+	}
+	e = apply_from(rq, in, ap);
 
 	if (!e && (secret || in->pin[0]) && in->klass != CLASS_MAILBOX)
 		e = err_set(&rq->eb, ERR_INVALID, "only a mailbox has a password or a PIN");

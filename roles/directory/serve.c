@@ -1,6 +1,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "roles/directory/addresses.h"
 #include "roles/directory/directory.h"
 #include <sodium.h>
 #include <stdlib.h>
@@ -129,9 +130,12 @@ enum err directory_open(struct directory *d, struct errbuf *eb)
 	d->m = directory_metrics(d->metrics);
 	uv_timer_init(d->loop, &d->push);
 	uv_timer_init(d->loop, &d->daily);
-	d->push.data = d->daily.data = d;
+	uv_timer_init(d->loop, &d->walk);
+	d->push.data = d->daily.data = d->walk.data = d;
 	d->timers = true;
 	e = open_state(d, eb);
+	if (!e)
+		walk_resume(d);
 	if (!e)
 		uv_timer_start(&d->daily, on_day, FIRST_TIDY, 0);
 	return e;
@@ -142,6 +146,7 @@ void directory_close(struct directory *d)
 	if (d->timers) {
 		uv_close((uv_handle_t *)&d->push, NULL);
 		uv_close((uv_handle_t *)&d->daily, NULL);
+		uv_close((uv_handle_t *)&d->walk, NULL);
 	}
 	rpc_close(&d->rpc);
 	work_pool_close(&d->pool);
@@ -150,5 +155,7 @@ void directory_close(struct directory *d)
 	db_close(&d->db);
 	identity_free(&d->id);
 	metric_leave(&d->m);
+	free(d->walk_after);
+	d->walk_after = NULL;
 	sodium_memzero(&d->pepper, sizeof(d->pepper));
 }

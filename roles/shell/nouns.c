@@ -75,6 +75,8 @@ const struct verb verbs[] = {
 	REMOVABLE("domain", CLASS_DOMAIN),
 
 	EDITABLE("address-policy", CLASS_ADDRESS_POLICY, "rules that give new recipients their addresses", ""),
+	{ "address-policy", "apply", "", "bring all addresses in line; a change of a policy does it too",
+	  policy_apply_verb, CLASS_ADDRESS_POLICY, 0, 0 },
 	REMOVABLE("address-policy", CLASS_ADDRESS_POLICY),
 
 	EDITABLE("connector", CLASS_CONNECTOR, "ways out for domains elsewhere", ""),

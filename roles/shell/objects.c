@@ -405,6 +405,13 @@ enum err object_remove_verb(struct shell *sh, const struct verb *v, int argc, ch
 	return object_order(sh, v->klass, argv[0], APPLY_DELETE);
 }
 
+enum err policy_apply_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return object_order(sh, v->klass, "", APPLY_POLICIES);
+}
+
 /* ---- mailboxes ------------------------------------------------------------------------- */
 
 enum err object_mailbox(struct shell *sh, const char *name, struct object **mailbox,

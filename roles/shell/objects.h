@@ -10,7 +10,7 @@
 #include "roles/shell/rpc.h"
 
 verb_fn object_list_verb, object_show_verb, object_create_verb, object_set_verb,
-	object_remove_verb;
+	object_remove_verb, policy_apply_verb;
 
 /* Delete, disable or reconnect: orders that carry no changes. */
 enum err object_order(struct shell *sh, unsigned klass, const char *name,

@@ -27,7 +27,8 @@ struct change {
 	struct object_value *values;
 };
 /* The numbers are those of directory.proto. */
-enum apply_what { APPLY_CREATE, APPLY_MODIFY, APPLY_DELETE, APPLY_DISABLE, APPLY_RECONNECT };
+enum apply_what { APPLY_CREATE, APPLY_MODIFY, APPLY_DELETE, APPLY_DISABLE, APPLY_RECONNECT,
+		  APPLY_POLICIES };
 struct apply {
 	enum apply_what what;
 	unsigned klass;

@@ -246,15 +246,26 @@ static void test_disable_and_reconnect(void **state)
 	rig_up(&r);
 	rig_furnish(&r);
 	make_people(&r);
+	rig_must(&r, APPLY_CREATE, CLASS_GROUP, "gone", "member=alice", NULL);
+	rig_must(&r, APPLY_CREATE, CLASS_GROUP, "other", "member=bob", NULL);
 	rig_must(&r, APPLY_DISABLE, CLASS_MAILBOX, "alice", "", &o);
 	alice = o->guid;
 	assert_int_equal(r.notes.n, 1);
 	assert_true(object_bool(o, OBJ_DISCONNECTED, false));
 	assert_false(object_has(o, OBJ_EMAIL));
+	assert_true(object_has(o, OBJ_FORMER_GROUP));
 	assert_true(object_has(o, OBJ_DATABASE));
 	assert_int_equal(apply_find(&r.d, 0, "alice@example.org", NULL, &r.a, &o, &r.eb), ERR_NOTFOUND);
 	assert_int_equal(rig_apply(&r, APPLY_DISABLE, CLASS_MAILBOX, "alice", "", NULL), ERR_EXISTS);
+	/* Out of her groups, and back into those that are there still. */
+	assert_int_equal(objects_count_linked(r.d.db, &alice, OBJ_MEMBER), 0);
+	rig_must(&r, APPLY_DELETE, CLASS_GROUP, "gone", "", NULL);
 	rig_must(&r, APPLY_RECONNECT, CLASS_MAILBOX, "alice", "", &o);
+	assert_false(object_has(o, OBJ_FORMER_GROUP));
+	assert_int_equal(objects_count_linked(r.d.db, &alice, OBJ_MEMBER), 1);
+	assert_int_equal(apply_find(&r.d, CLASS_GROUP, "team", NULL, &r.a, &o, &r.eb), ERR_OK);
+	assert_true(object_has_guid(o, OBJ_MEMBER, &alice));
+	assert_int_equal(apply_find(&r.d, CLASS_MAILBOX, "alice", NULL, &r.a, &o, &r.eb), ERR_OK);
 	assert_true(guid_eq(&o->guid, &alice));
 	assert_string_equal(object_text(o, OBJ_EMAIL), "alice@example.org");
 	assert_false(object_has(o, OBJ_DISCONNECTED));
