@@ -23,6 +23,12 @@ PKGS      = libuv libzmq libprotobuf-c sqlite3 openssl libsodium libzstd libgsas
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lm -lpthread
 CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -I$(BUILD) $(PKG_CFLAGS)
+# Telephony stays with its role.  libre's headers want to be told what C has.
+UM_CPPFLAGS = -isystem /usr/include/re -DHAVE_INTTYPES_H -DHAVE_STDBOOL_H -DHAVE_INET6 \
+	    -DRELEASE -DUSE_OPENSSL
+UM_LIBS   = -lre -lspandsp -lopus -lsndfile -lspeexdsp \
+	    -lflite_cmu_us_slt -lflite_usenglish -lflite_cmulex -lflite
+libs_of   = $(if $(filter unified-messaging,$(1)),$(UM_LIBS))
 ALLFLAGS  = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) $(SANFLAGS) $(CPPFLAGS) -MMD -MP
 LDALL     = -Wl,--as-needed $(SANFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
@@ -33,7 +39,8 @@ ROLE_bourse-mailbox   := mailbox
 ROLE_bourse-hub       := hub-transport
 ROLE_bourse-edge      := edge-transport
 ROLE_bourse-cas       := client-access
-PROGRAMS := $(foreach p,bourse bourse-directory bourse-mailbox bourse-hub bourse-edge bourse-cas,\
+ROLE_bourse-um        := unified-messaging
+PROGRAMS := $(foreach p,bourse bourse-directory bourse-mailbox bourse-hub bourse-edge bourse-cas bourse-um,\
 	    $(if $(wildcard roles/$(ROLE_$(p))/main.c),$(p)))
 
 PROTO    := $(wildcard proto/*.proto)
@@ -89,7 +96,7 @@ $(foreach r,$(ROLES),$(eval $(call role_archive,$(r))))
 define program
 $(BUILD)/$(1): $(BUILD)/roles/$(ROLE_$(1))/main.o $(BUILD)/lib$(ROLE_$(1)).a $(BUILD)/libcommon.a
 	@echo '  LD $$@'
-	@$(CC) $(LDALL) -o $$@ $$^ $(LIBS)
+	@$(CC) $(LDALL) -o $$@ $$^ $(call libs_of,$(ROLE_$(1))) $(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -99,9 +106,12 @@ test_role = $(filter $(ROLES),$(word 3,$(subst /, ,$(1))))
 define unit_test
 $(BUILD)/$(1:%.c=%): $(BUILD)/$(1:%.c=%.o) $(call obj,$(wildcard $(dir $(1))fake_*.c)) \
 		$(patsubst %,$(BUILD)/lib%.a,$(call test_role,$(1))) $(BUILD)/libcommon.a
-	@$(CC) $(LDALL) -o $$@ $$^ $(LIBS) -lcmocka $$(shell pkg-config --libs gmime-3.0 2>/dev/null)
+	@$(CC) $(LDALL) -o $$@ $$^ $(call libs_of,$(call test_role,$(1))) $(LIBS) -lcmocka $$(shell pkg-config --libs gmime-3.0 2>/dev/null)
 endef
 $(foreach t,$(TESTS),$(eval $(call unit_test,$(t))))
+$(BUILD)/roles/unified-messaging/%.o $(BUILD)/tests/unit/unified-messaging/%.o \
+$(BUILD)/fuzz/roles/unified-messaging/%.o $(BUILD)/fuzz/tests/fuzz/fuzz_um_%.o: \
+	CPPFLAGS += $(UM_CPPFLAGS)
 $(BUILD)/tests/unit/mime/%.o: CPPFLAGS += $(shell pkg-config --cflags gmime-3.0 2>/dev/null)
 
 # Load drivers and protocol tools of the system tests.

@@ -69,7 +69,7 @@ SOURCES = $(COMMON) $(wildcard $(WHOLE:%=%*.c) $(WHOLE:%=%*/*.c))
 lint-tidy: $(GEN)
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I '{}' clang-tidy --quiet \
 		--config-file=tests/lint/clang-tidy '{}' -- -std=gnu11 $(CPPFLAGS) \
-		-include tests/lint/analyzer.h
+		$(UM_CPPFLAGS) -include tests/lint/analyzer.h
 lint-cppcheck:
 	@cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 -j 2 \
 		--enable=warning,portability --suppressions-list=tests/lint/cppcheck \
@@ -94,7 +94,7 @@ $(FUZZ_DIR)/gen/%.o: $(BUILD)/gen/%.c
 $(FUZZ_DIR)/liball.a: $(FUZZ_SRC:%.c=$(FUZZ_DIR)/%.o) $(PROTO:proto/%.proto=$(FUZZ_DIR)/gen/%.pb-c.o)
 	@rm -f $@ && ar rcs $@ $^
 $(FUZZ:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: $(FUZZ_DIR)/tests/fuzz/%.o $(FUZZ_DIR)/liball.a
-	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(UM_LIBS) $(LIBS)
 
 fuzz-build: $(FUZZ:%=$(FUZZ_DIR)/%)
 fuzz: $(F:%=$(FUZZ_DIR)/%)

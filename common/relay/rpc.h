@@ -34,7 +34,7 @@ void relay_serve_track_find(struct rpc_request *rq, const ProtobufCMessage *body
 
 #define RELAY_ADMINS (RPC_ADMIN | RPC_DIRECTORY | RPC_HUB)
 #define RELAY_METHODS                                                                       \
-	{ "relay.held", relay_serve_held, &hub__held_req__descriptor, RPC_HUB | RPC_EDGE,    \
+	{ "relay.held", relay_serve_held, &hub__held_req__descriptor, RPC_HUB | RPC_EDGE | RPC_UM,    \
 	  0, 256 },                                                                          \
 	{ "queue.list", relay_serve_queue_list, &hub__queue_list_req__descriptor,            \
 	  RELAY_ADMINS, 0, 256 },                                                            \

@@ -47,10 +47,9 @@ static void carried(void *ctx, enum carry_outcome o)
 	relay_hand_answer(ctx, o == CARRY_DONE ? HAND_HELD : HAND_NOT_HELD, NULL);
 }
 
-static void accepted(void *ctx, struct relay_hand *rh, struct mail *m)
+static void take(struct hub *h, struct relay_hand *rh, struct mail *m, bool is_um)
 {
-	struct hub *h = ctx;
-	const struct stamp_trace t = { .helo = "edge", .by = h->conf->hostname,
+	const struct stamp_trace t = { .helo = is_um ? "um" : "edge", .by = h->conf->hostname,
 				       .protocol = "BUS", .now_ms = clock_wall_ms() };
 	char id[64], from[256], clean[256];
 
@@ -62,14 +61,26 @@ static void accepted(void *ctx, struct relay_hand *rh, struct mail *m)
 		return;
 	}
 	m->flags &= ~(unsigned)(MAIL_AUTHENTICATED | MAIL_SUSPENDED);
+	if (is_um)	/* a server of ours speaks for callers that it has heard */
+		m->flags |= MAIL_AUTHENTICATED;
 	stamp_received(m, &t);
-	log_info(NULL, "accepted id=%s from=<%s> rcpts=%zu size=%llu msgid=%s by=edge",
+	log_info(NULL, "accepted id=%s from=<%s> rcpts=%zu size=%llu msgid=%s by=%s",
 		 mail_id_text(&m->id, id), log_clean(m->sender, strlen(m->sender), from, sizeof(from)),
 		 m->n_rcpts, (unsigned long long)m->size,
-		 log_clean(m->message_id, strlen(m->message_id), clean, sizeof(clean)));
-	track_add(h->relay.track, t.now_ms, "receive", m, NULL, "edge");
+		 log_clean(m->message_id, strlen(m->message_id), clean, sizeof(clean)), t.helo);
+	track_add(h->relay.track, t.now_ms, "receive", m, NULL, t.helo);
 	metric_add(h->metrics, HUB_ACCEPTED, 1);
-	carry(h, m, false, carried, rh);
+	carry(h, m, is_um, carried, rh);
+}
+
+static void from_edge(void *ctx, struct relay_hand *rh, struct mail *m)
+{
+	take(ctx, rh, m, false);
+}
+
+static void from_um(void *ctx, struct relay_hand *rh, struct mail *m)
+{
+	take(ctx, rh, m, true);
 }
 
 void edges_accept(struct hub *h, struct rpc_request *rq, const void *body)
@@ -79,5 +90,5 @@ void edges_accept(struct hub *h, struct rpc_request *rq, const void *body)
 		return;
 	}
 	relay_hand_take(rq, body, h->relay.spool, (uint64_t)hub_route(h)->max_message * 2,
-			accepted, h);
+			rq->caller->role == RPC_UM ? from_um : from_edge, h);
 }

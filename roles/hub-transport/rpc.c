@@ -29,8 +29,8 @@ static void serve_done(struct rpc_request *rq, const Hub__DoneReq *in)
 }
 
 const struct rpc_method hub_methods[] = {
-	{ "hub.accept", serve_accept, &hub__hand__descriptor, RPC_EDGE, RPC_UPLOAD, 2 << 20 },
-	{ "relay.done", serve_done_thunk, &hub__done_req__descriptor, RPC_EDGE, 0, 256 },
+	{ "hub.accept", serve_accept, &hub__hand__descriptor, RPC_EDGE | RPC_UM, RPC_UPLOAD, 2 << 20 },
+	{ "relay.done", serve_done_thunk, &hub__done_req__descriptor, RPC_EDGE | RPC_UM, 0, 256 },
 	RELAY_METHODS,
 };
 const size_t hub_n_methods = N_ELEMS(hub_methods);
