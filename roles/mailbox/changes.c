@@ -7,6 +7,14 @@ enum { DEFAULT_LIMIT = 5000, MAX_LIMIT = 20000 };
 DB_SQL(q_feed,
        "SELECT uid, flags, imap_deleted, kw, modseq FROM placement"
        " WHERE mbx = ?1 AND fid = ?2 AND modseq > ?3 AND modseq <= ?4 ORDER BY modseq");
+/* The same for who has a \\Seen of his own: a message may come twice. */
+DB_SQL(q_feed_own,
+       "SELECT uid, flags, imap_deleted, kw, modseq FROM placement"
+       " WHERE mbx = ?1 AND fid = ?2 AND modseq > ?3 AND modseq <= ?4 UNION ALL"
+       " SELECT p.uid, p.flags, p.imap_deleted, p.kw, s.cn FROM seen_by s"
+       " CROSS JOIN placement p ON p.mbx = s.mbx AND p.fid = s.fid AND p.uid = s.uid"
+       " WHERE s.mbx = ?1 AND s.fid = ?2 AND s.principal = ?5 AND s.cn > ?3 AND s.cn <= ?4"
+       " ORDER BY 5");
 DB_SQL(q_tombs,
        "SELECT cn, uid FROM tombstone WHERE mbx = ?1 AND fid = ?2 AND cn > ?3 AND kind = 1"
        " ORDER BY cn");
@@ -17,6 +25,7 @@ DB_SQL(q_state,
 struct state {
 	uint64_t floor, newest;
 	struct runs hidden;
+	struct seen seen;
 };
 
 static enum err read_state(struct db *db, struct changes_op *op, struct state *s,
@@ -37,14 +46,19 @@ static enum err read_state(struct db *db, struct changes_op *op, struct state *s
 	e = db_end(&r, eb);
 	if (e == ERR_OK && !found)
 		e = err_set(eb, ERR_NOTFOUND, "no folder %llu", (unsigned long long)op->fid);
-	return e;
+	if (e == ERR_OK)
+		e = seen_open(db, &op->who, (int64_t)op->fid, &s->seen, eb);
+	return e ? e : seen_figures(db, &s->seen, op->total, &op->unread, &op->highestmodseq,
+				    NULL, eb);
 }
 
-static enum err add_row(struct changes_op *op, struct db_row *r, const struct kwnames *names,
-			struct arena *a)
+static enum err add_row(struct db *db, struct changes_op *op, const struct seen *seen,
+			struct db_row *r, const struct kwnames *names, struct arena *a,
+			struct errbuf *eb)
 {
 	struct store_row row = { .columns = COL_FLAGS | COL_MODSEQ | COL_KEYWORDS };
 	struct kwset kw;
+	enum err e;
 
 	arena_reset(a);
 	row.uid = (uint32_t)db_int(r, 0);
@@ -53,7 +67,8 @@ static enum err add_row(struct changes_op *op, struct db_row *r, const struct kw
 	kw.p = db_blob(r, 3, &kw.n);
 	if (kw.p && kw.n)
 		row.n_keywords = kwset_names(a, names, kw, &row.keywords);
-	return row_write(&op->rows, &row);
+	e = seen_overlay(db, seen, row.uid, &row.flags, &row.modseq, eb);
+	return e ? e : row_write(&op->rows, &row);
 }
 
 /* Placements up to the limit, to the end of the change that reaches it.  until is
@@ -62,8 +77,11 @@ static enum err add_row(struct changes_op *op, struct db_row *r, const struct kw
 static enum err feed(struct db *db, struct changes_op *op, const struct state *s,
 		     const struct kwnames *names, uint64_t *until, struct errbuf *eb)
 {
-	struct db_row *r = db_query(db, &q_feed, "iiii", op->who.mbx, (int64_t)op->fid,
-				    (int64_t)op->since, (int64_t)s->newest);
+	int64_t fid = (int64_t)op->fid, since = (int64_t)op->since, newest = (int64_t)s->newest;
+	struct db_row *r = s->seen.own
+		? db_query(db, &q_feed_own, "iiiig", op->who.mbx, fid, since, newest,
+			   &s->seen.reader)
+		: db_query(db, &q_feed, "iiii", op->who.mbx, fid, since, newest);
 	struct arena a = { 0 };
 	uint64_t last = op->since;
 	uint32_t n = 0;
@@ -80,7 +98,7 @@ static enum err feed(struct db *db, struct changes_op *op, const struct state *s
 		last = modseq;
 		if (runs_contain(&s->hidden, (uint32_t)db_int(r, 0)))
 			continue;
-		e = add_row(op, r, names, &a);
+		e = add_row(db, op, &s->seen, r, names, &a, eb);
 		n++;
 	}
 	end = db_end(&r, eb);

@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "roles/mailbox/folder.h"
 #include "roles/mailbox/message.h"
+#include "roles/mailbox/seen.h"
 #include <stdlib.h>
 
 DB_SQL(q_origin, "SELECT origin FROM origin WHERE guid = ?1");
@@ -229,6 +230,7 @@ enum err append(struct tx *tx, void *arg, struct errbuf *eb)
 				 .flags = op->flags & (ITEM_FLAGS | FLAG_DELETED) };
 	struct folder_row *f;
 	struct mbx_row *m;
+	struct seen seen = { .own = false };
 	unsigned rights;
 	enum err e = access_get(tx->db, &op->who, (int64_t)op->fid, RIGHT_INSERT, &rights, eb);
 
@@ -248,7 +250,11 @@ enum err append(struct tx *tx, void *arg, struct errbuf *eb)
 		e = content_store(tx, op->content, op->staged, 1, &n.bid, eb);
 	n.received_ms = op->internal_ms ? op->internal_ms : tx->now_ms;
 	if (e == ERR_OK)
+		e = seen_open(tx->db, &op->who, (int64_t)op->fid, &seen, eb);
+	if (e == ERR_OK)
 		e = message_add(tx, m, f, &n, eb);
+	if (e == ERR_OK)
+		e = seen_new(tx, m, &seen, n.uid, n.flags, eb);
 	op->uidvalidity = (uint32_t)f->v.uidvalidity;
 	op->uid = (uint32_t)n.uid;
 	op->modseq = (uint64_t)n.modseq;

@@ -161,7 +161,8 @@ static bool has_content(const struct db_sql *q)
 static struct db_row *start(struct db *db, const struct db_sql *q, const struct fetch_op *op,
 			    int64_t first, int64_t last)
 {
-	int64_t fid = (int64_t)op->fid, since = (int64_t)op->changed_since;
+	/* Where modseq is the reader's own, rows are chosen when it is known. */
+	int64_t fid = (int64_t)op->fid, since = op->seen.own ? 0 : (int64_t)op->changed_since;
 	int64_t most = op->columns & COL_HEADER ? INT64_MAX : ROW_MAX_CONTENT;
 
 	if (has_content(q))
@@ -189,6 +190,9 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 			continue;
 		arena_reset(a);
 		read_row(r, q, names, a, &row);
+		e = seen_overlay(db, &op->seen, row.uid, &row.flags, &row.modseq, eb);
+		if (e || row.modseq <= op->changed_since)
+			continue;
 		row.columns = op->columns & (row.has_preview ? ~0u : ~(unsigned)COL_PREVIEW);
 		if (has_content(q))
 			read_content(r, op, &row);
@@ -221,7 +225,8 @@ static enum err fetch_rows(struct db *db, struct fetch_op *op, const struct slic
 }
 
 static enum err folder_state(struct db *db, const struct who *w, uint64_t fid,
-			     struct store_selected *out, struct errbuf *eb)
+			     struct store_selected *out, struct seen *seen, uint32_t *first,
+			     struct errbuf *eb)
 {
 	struct db_row *r = db_query(db, &q_folder, "ii", w->mbx, (int64_t)fid);
 	bool found = db_next(r);
@@ -240,6 +245,11 @@ static enum err folder_state(struct db *db, const struct who *w, uint64_t fid,
 	e = db_end(&r, eb);
 	if (e == ERR_OK && !found)
 		e = err_set(eb, ERR_NOTFOUND, "no folder %llu", (unsigned long long)fid);
+	if (e == ERR_OK)
+		e = seen_open(db, w, (int64_t)fid, seen, eb);
+	if (e == ERR_OK)
+		e = seen_figures(db, seen, out->total, &out->unread, &out->highestmodseq, first,
+				 eb);
 	return e;
 }
 
@@ -249,7 +259,7 @@ static enum err fetch_begin(struct db *db, struct fetch_op *op, struct errbuf *e
 	enum err e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
 
 	if (e == ERR_OK)
-		e = folder_state(db, &op->who, op->fid, &state, eb);
+		e = folder_state(db, &op->who, op->fid, &state, &op->seen, NULL, eb);
 	if (e == ERR_OK && op->vanished)
 		e = changes_gone(db, op->who.mbx, op->fid, op->changed_since, &op->gone, eb);
 	if (e == ERR_OK)
@@ -279,9 +289,12 @@ enum err message_fetch(struct db *db, void *arg, struct errbuf *eb)
 static enum err find_content(struct db *db, struct content_op *op, struct errbuf *eb)
 {
 	struct db_row *r;
+	struct seen seen;
 	bool found;
 	enum err e = access_check(db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
 
+	if (e == ERR_OK)
+		e = seen_open(db, &op->who, (int64_t)op->fid, &seen, eb);
 	if (e)
 		return e;
 	r = db_query(db, &q_one, "iii", op->who.mbx, (int64_t)op->fid, (int64_t)op->uid);
@@ -296,6 +309,8 @@ static enum err find_content(struct db *db, struct content_op *op, struct errbuf
 	e = db_end(&r, eb);
 	if (e == ERR_OK && !found)
 		e = err_set(eb, ERR_NOTFOUND, "no message %u", op->uid);
+	if (e == ERR_OK)
+		e = seen_overlay(db, &seen, op->uid, &op->flags, &op->modseq, eb);
 	if (e == ERR_OK && op->length == 0)
 		op->length = UINT64_MAX;
 	return e;
@@ -345,11 +360,13 @@ static enum err select_rows(struct db *db, struct select_op *op, struct errbuf *
 {
 	int64_t fid = (int64_t)op->fid, first = 0, epoch = 0;
 	struct runs hidden = { NULL, 0, 0 };
-	enum err e = folder_state(db, &op->who, op->fid, &op->result, eb);
+	struct seen seen = { .own = false };
+	uint32_t own_first = 0;
+	enum err e = folder_state(db, &op->who, op->fid, &op->result, &seen, &own_first, eb);
 
 	if (e == ERR_OK)
 		e = hidden_load(db, op->who.mbx, fid, &hidden, eb);
-	if (e == ERR_OK && op->result.unread > 0)
+	if (e == ERR_OK && op->result.unread > 0 && !seen.own)
 		e = db_get_int(db, hidden.n ? &q_first_shown : &q_first_unseen, &first, eb, "ii",
 			       op->who.mbx, fid);
 	runs_fini(&hidden);
@@ -359,11 +376,13 @@ static enum err select_rows(struct db *db, struct select_op *op, struct errbuf *
 		e = select_keywords(db, op, eb);
 	if (e == ERR_OK && op->with_runs)
 		e = runs_load(db, op->who.mbx, fid, &op->runs, eb);
-	op->result.first_unseen_uid = (uint32_t)first;
+	op->result.first_unseen_uid = seen.own ? own_first : (uint32_t)first;
+	op->result.own_seen = seen.own;
 	op->result.epoch = (uint64_t)epoch;
 	op->result.runs = (struct uid_ranges){ op->runs.r, op->runs.n };
 	/* \Recent is not taken from others by who cannot even say that he has seen it. */
-	op->wants_claim = op->read_write && (op->result.rights & RIGHT_SEEN) && op->result.recent_uid + 1 < op->result.uidnext;
+	op->wants_claim = op->read_write && (op->result.rights & RIGHT_SEEN) &&
+			  op->result.recent_uid + 1 < op->result.uidnext;
 	return e;
 }
 

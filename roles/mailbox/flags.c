@@ -2,6 +2,7 @@
 
 #include "roles/mailbox/hidden.h"
 #include "common/base/check.h"
+#include "roles/mailbox/seen.h"
 #include <string.h>
 
 DB_SQL(q_rows,
@@ -33,6 +34,8 @@ struct change {
 	struct kwset kw;		/* of the request */
 	unsigned may;			/* flags that the principal may change */
 	bool may_kw;
+	struct seen seen;
+	bool own_cn;			/* a \Seen of the principal's own has changed */
 	struct kwnames names;
 };
 
@@ -174,29 +177,47 @@ static enum err report(struct change *c, const struct one *o, unsigned flags, st
 	return row_write(&c->op->rows, &row);
 }
 
-static enum err change_one(struct change *c, const struct one *o, struct errbuf *eb)
+/* What of the message changes for everybody. */
+static enum err change_item(struct change *c, const struct one *o, unsigned flags,
+			    struct kwset kw, struct errbuf *eb)
 {
-	unsigned flags = 0;
-	struct kwset kw = { NULL, 0 };
-	bool item_changes;
+	bool item_changes = ((flags ^ o->flags) & ITEM_FLAGS) || !kwset_eq(kw, o->kw);
 	enum err e;
 
+	if (!item_changes && flags == o->flags)
+		return ERR_OK;
+	e = put_placement(c, c->f, o->uid, o->flags, flags, kw, eb);
+	if (e == ERR_OK && item_changes)
+		e = db_run(c->tx->db, &q_put_item, eb, "iibi", RID(c->op->who.mbx, o->iid),
+			   (int64_t)(flags & ITEM_FLAGS), kw.p, kw.n, tx_cn(c->tx, c->m));
+	return e == ERR_OK && item_changes ? put_links(c, o, flags, kw, eb) : e;
+}
+
+static enum err change_one(struct change *c, const struct one *common, struct errbuf *eb)
+{
+	const unsigned theirs = c->seen.own ? FLAG_SEEN : 0;
+	struct one mine = *common, *o = &mine;
+	unsigned flags = 0;
+	struct kwset kw = { NULL, 0 };
+	uint64_t modseq = (uint64_t)o->modseq;
+	enum err e = seen_overlay(c->tx->db, &c->seen, o->uid, &o->flags, &modseq, eb);
+
+	o->modseq = (int64_t)modseq;
+	if (e)
+		return e;
 	if (c->op->check_unchanged && (uint64_t)o->modseq > c->op->unchanged_since) {
 		runs_add(&c->op->modified, (uint32_t)o->uid);
 		return ERR_OK;
 	}
 	wanted(c, o, &flags, &kw);
-	item_changes = ((flags ^ o->flags) & ITEM_FLAGS) || !kwset_eq(kw, o->kw);
-	if (!item_changes && flags == o->flags)
+	if (flags == o->flags && kwset_eq(kw, o->kw))
 		return ERR_OK;
 	if (kw.n / 2 > KEYWORDS_MESSAGE)
 		return err_set(eb, ERR_LIMIT, "too many keywords on a message");
-	e = put_placement(c, c->f, o->uid, o->flags, flags, kw, eb);
-	if (e == ERR_OK && item_changes)
-		e = db_run(c->tx->db, &q_put_item, eb, "iibi", RID(c->op->who.mbx, o->iid),
-			   (int64_t)(flags & ITEM_FLAGS), kw.p, kw.n, tx_cn(c->tx, c->m));
-	if (e == ERR_OK && item_changes)
-		e = put_links(c, o, flags, kw, eb);
+	e = change_item(c, common, (flags & ~theirs) | (common->flags & theirs), kw, eb);
+	if (e == ERR_OK && ((flags ^ o->flags) & theirs))
+		e = seen_put(c->tx, c->m, &c->seen, o->uid, flags & FLAG_SEEN, eb);
+	c->own_cn |= theirs && ((flags ^ o->flags) & theirs);
 	return e ? e : report(c, o, flags, kw);
 }
 
@@ -242,6 +263,8 @@ static enum err begin(struct tx *tx, struct flags_op *op, struct change *c, stru
 	if (e == ERR_OK)
 		e = tx_folder(tx, op->who.mbx, (int64_t)op->fid, &c->f, eb);
 	if (e == ERR_OK)
+		e = seen_open(tx->db, &op->who, (int64_t)op->fid, &c->seen, eb);
+	if (e == ERR_OK)
 		e = keyword_pack(tx, &tx->arena, op->who.mbx, op->keywords,
 				 op->mode != FLAGS_REMOVE && c->may_kw, &c->kw, eb);
 	if (e == ERR_OK)
@@ -267,7 +290,7 @@ enum err flags_set(struct tx *tx, void *arg, struct errbuf *eb)
 		e = change_one(&c, &o[i], eb);
 	if (e)
 		return e;
-	op->highestmodseq = (uint64_t)c.f->v.modseq;
+	op->highestmodseq = (uint64_t)(c.own_cn ? tx_cn(tx, c.m) : c.f->v.modseq);
 	return ERR_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "roles/mailbox/acl.h"
 #include "roles/mailbox/copy.h"
 #include "roles/mailbox/expunge.h"
+#include "roles/mailbox/seen.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ DB_SQL(q_unsubscribe,
 DB_SQL(q_subscriptions, "SELECT path FROM subscribed WHERE mbx = ?1 AND principal = ?2");
 DB_SQL(q_list,
        "SELECT fid, parent_fid, name, role, container_class, uidvalidity, uidnext, modseq,"
-       " n_total, n_unread, recent_uid, n_deleted, size, cn, cn_counts FROM folder"
+       " n_total, n_unread, recent_uid, n_deleted, size, cn, cn_counts, seen_mode FROM folder"
        " WHERE mbx = ?1 AND kind = 0 AND hidden = 0 ORDER BY fid");
 DB_SQL(q_newest, "SELECT next_cn - 1 FROM mailbox WHERE mbx = ?1");
 
@@ -286,6 +287,8 @@ static enum err delete_rows(struct tx *tx, struct mbx_row *m, int64_t fid, struc
 	for (size_t i = 0; e == ERR_OK && i < N_ELEMS(gone); i++)
 		e = db_run(tx->db, gone[i], eb, "ii", mbx, fid);
 	if (e == ERR_OK)
+		e = seen_forget(tx, mbx, fid, eb);
+	if (e == ERR_OK)
 		e = db_run(tx->db, &q_tomb, eb, "iii", mbx, cn, fid);
 	m->v.cn_folder = cn;
 	return e;
@@ -361,6 +364,7 @@ struct listing {
 	size_t n, cap;
 	const char **subscribed;
 	size_t n_subscribed;
+	bool own_seen;			/* a folder is there in which each reader has his own */
 };
 
 static const char *text_in(struct arena *a, const char *s)
@@ -405,6 +409,7 @@ static enum err load(struct db *db, struct listing *l, struct errbuf *eb)
 			l->cap = cap;
 		}
 		read_folder(a, r, &l->f[l->n++]);
+		l->own_seen |= db_int(r, 15) == 1;
 	}
 	return db_end(&r, eb);
 }
@@ -508,6 +513,18 @@ static void blank(struct store_folder *f)
 	f->highestmodseq = f->size = 0;
 }
 
+static enum err own_figures(struct db *db, const struct listing *l, struct store_folder *f,
+			    struct errbuf *eb)
+{
+	struct seen seen;
+	enum err e;
+
+	if (!l->own_seen)
+		return ERR_OK;
+	e = seen_open(db, &l->op->who, (int64_t)f->fid, &seen, eb);
+	return e ? e : seen_figures(db, &seen, f->total, &f->unread, &f->highestmodseq, NULL, eb);
+}
+
 /* What the caller may do with each folder; a child that he may not see is none. */
 static enum err load_rights(struct db *db, struct listing *l, struct errbuf *eb)
 {
@@ -517,6 +534,8 @@ static enum err load_rights(struct db *db, struct listing *l, struct errbuf *eb)
 		struct store_folder *f = &l->f[i], *up;
 
 		e = rights_of(db, &l->op->who, (int64_t)f->fid, &f->rights, eb);
+		if (e == ERR_OK)
+			e = own_figures(db, l, f, eb);
 		if (!(f->rights & RIGHT_READ))
 			blank(f);
 		up = f->parent && (f->rights & RIGHT_LOOKUP) ? find(l, f->parent) : NULL;

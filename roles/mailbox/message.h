@@ -9,6 +9,7 @@
 #include "roles/mailbox/content.h"
 #include "roles/mailbox/keyword.h"
 #include "roles/mailbox/runs.h"
+#include "roles/mailbox/seen.h"
 #include "roles/mailbox/tx.h"
 
 #define ITEM_FLAGS (FLAG_SEEN | FLAG_ANSWERED | FLAG_FORWARDED | FLAG_DRAFT | FLAG_MDNSENT | FLAG_FLAGGED)
@@ -61,6 +62,7 @@ struct fetch_op {
 	size_t at;			/* index into uids */
 	uint32_t after;			/* last uid done */
 	bool begun;
+	struct seen seen;		/* known once begun */
 	struct zpool *zpool;		/* for COL_CONTENT and COL_HEADER */
 	struct buf raw;			/* the content in hand */
 	/* results */

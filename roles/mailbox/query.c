@@ -32,6 +32,8 @@ struct scan {
 	struct query_op *op;
 	struct kwset set, clear;
 	struct runs hidden;
+	struct seen seen;
+	enum err e;		/* met while rows were looked at */
 	bool nothing;		/* a keyword that nobody has */
 	bool with_item;
 	uint32_t found;
@@ -56,16 +58,20 @@ static bool item_matches(const struct query_op *op, struct db_row *r)
 	       within(db_int(r, 7), op->sent_since_ms, op->sent_before_ms);
 }
 
-static bool matches(const struct scan *s, struct db_row *r)
+static bool matches(struct scan *s, struct db_row *r)
 {
 	const struct query_op *op = s->op;
 	unsigned flags = ((unsigned)db_int(r, 1) & ITEM_FLAGS) |
 			 (db_int(r, 2) ? FLAG_DELETED : 0);
+	uint64_t modseq = (uint64_t)db_int(r, 4);
+	struct errbuf eb;
 	struct kwset kw;
 
+	if (s->e == ERR_OK)
+		s->e = seen_overlay(s->db, &s->seen, db_int(r, 0), &flags, &modseq, &eb);
 	if ((flags & op->flags_set) != op->flags_set || (flags & op->flags_clear))
 		return false;
-	if (op->modseq && (uint64_t)db_int(r, 4) < op->modseq)
+	if (op->modseq && modseq < op->modseq)
 		return false;
 	if (!within(db_int(r, 5), op->since_ms, op->before_ms))
 		return false;
@@ -103,6 +109,7 @@ static enum err rows(struct scan *s, struct db_row *r, const struct slice *slice
 {
 	unsigned n = 0;
 	bool full = false;
+	enum err e;
 
 	*end = false;
 	while (!full) {
@@ -117,18 +124,21 @@ static enum err rows(struct scan *s, struct db_row *r, const struct slice *slice
 		if (matches(s, r) && !runs_contain(&s->hidden, (uint32_t)s->uid))
 			full = !take(s, (uint32_t)s->uid);
 	}
-	return db_end(&r, eb);
+	e = db_end(&r, eb);
+	return e ? e : s->e;
 }
 
 /* ---- the ways through --------------------------------------------------------------------- */
 
 enum way { BY_UID, BY_DATE, BY_UNREAD };
 
-static enum way way_of(const struct query_op *op)
+static enum way way_of(const struct scan *s)
 {
+	const struct query_op *op = s->op;
+
 	if (op->newest_first || op->n_uids)
 		return BY_UID;
-	if (op->flags_clear & FLAG_SEEN)
+	if ((op->flags_clear & FLAG_SEEN) && !s->seen.own)
 		return BY_UNREAD;
 	return op->since_ms || op->before_ms ? BY_DATE : BY_UID;
 }
@@ -177,7 +187,7 @@ static enum err by_uid(struct scan *s, const struct slice *slice, bool *end, str
 
 static enum err page(struct scan *s, const struct slice *slice, bool *end, struct errbuf *eb)
 {
-	switch (way_of(s->op)) {
+	switch (way_of(s)) {
 	case BY_UNREAD:
 		return by_date(s, s->with_item ? &q_unread_item : &q_unread, slice, end, eb);
 	case BY_DATE:
@@ -192,11 +202,14 @@ static enum err begin(struct scan *s, struct arena *a, struct errbuf *eb)
 	struct query_op *op = s->op;
 	size_t missing = 0, unknown = 0;
 	int64_t modseq = 0;
+	uint32_t unread = 0;
 	enum err e = access_check(s->db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
 
 	if (e == ERR_OK)
 		e = db_get_int(s->db, &q_modseq, &modseq, eb, "ii", op->who.mbx,
 			       (int64_t)op->fid);
+	if (e == ERR_OK)
+		e = seen_open(s->db, &op->who, (int64_t)op->fid, &s->seen, eb);
 	if (e == ERR_OK)
 		e = keyword_find(s->db, a, op->who.mbx, op->kw_set, &s->set, &missing, eb);
 	if (e == ERR_OK)
@@ -204,9 +217,11 @@ static enum err begin(struct scan *s, struct arena *a, struct errbuf *eb)
 	if (e == ERR_OK)
 		e = hidden_load(s->db, op->who.mbx, (int64_t)op->fid, &s->hidden, eb);
 	op->highestmodseq = (uint64_t)modseq;
+	if (e == ERR_OK)
+		e = seen_figures(s->db, &s->seen, 0, &unread, &op->highestmodseq, NULL, eb);
 	s->nothing = missing > 0;
 	s->with_item = op->larger || op->smaller || op->sent_since_ms || op->sent_before_ms;
-	if (way_of(op) != BY_UID) {	/* behind all of the moment before */
+	if (way_of(s) != BY_UID) {	/* behind all of the moment before */
 		s->date = op->since_ms ? op->since_ms - 1 : INT64_MIN;
 		s->uid = INT64_MAX;
 	}

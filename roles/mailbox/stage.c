@@ -4,6 +4,7 @@
 #include "roles/mailbox/expunge.h"
 #include "roles/mailbox/folder.h"
 #include "roles/mailbox/message.h"
+#include "roles/mailbox/seen.h"
 #include <stdlib.h>
 
 enum { SUMMARY_BLOB_MAX = 16 << 10 };
@@ -242,14 +243,19 @@ static enum err place_all(struct tx *tx, struct place_op *op, struct mbx_row *m,
 			  struct folder_row *f, struct one *list, int64_t size, struct errbuf *eb)
 {
 	struct new_message n = { .uid = 0 };
+	struct seen seen;
 	enum err e = ERR_OK;
 
 	if (op->replace_uid)
 		e = replace(tx, m, op, eb);
 	if (e == ERR_OK)
 		e = over_quota(m, size, eb);
+	if (e == ERR_OK)
+		e = seen_open(tx->db, &op->who, (int64_t)op->fid, &seen, eb);
 	for (uint32_t i = 0; e == ERR_OK && i < op->n; i++) {
 		e = place_one(tx, m, f, &list[i], &n, eb);
+		if (e == ERR_OK)
+			e = seen_new(tx, m, &seen, n.uid, n.flags, eb);
 		op->uid = i == 0 ? (uint32_t)n.uid : op->uid;
 	}
 	op->uidvalidity = (uint32_t)f->v.uidvalidity;

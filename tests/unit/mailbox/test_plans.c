@@ -62,13 +62,13 @@ static any_fn *const whole_role[] = {
 	F(runs_load), F(stat_mailbox), F(thread_find), F(tx_begin),
 };
 
-struct seen {
+struct looked {
 	unsigned plans, scans, others, bad;
 };
 
 static void on_plan(void *ctx, const char *sql, const char *detail)
 {
-	struct seen *s = ctx;
+	struct looked *s = ctx;
 
 	if (strncmp(detail, "no such table", 13) == 0) {
 		s->others++;	/* of the quarantine, the replica: files of their own */
@@ -88,7 +88,7 @@ static void on_plan(void *ctx, const char *sql, const char *detail)
 static void test_no_statement_scans_what_grows(void **state)
 {
 	struct rig *rig = *state;
-	struct seen s = { 0, 0, 0, 0 };
+	struct looked s = { 0, 0, 0, 0 };
 
 	for (size_t i = 0; i < N_ELEMS(whole_role); i++)
 		assert_non_null(whole_role[i]);
