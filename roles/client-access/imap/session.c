@@ -461,7 +461,7 @@ static void session_shutdown(void *session)
 	s->stopping = true;
 	/* A command that runs is finished first, and so is the message of an APPEND
 	 * that is under way. */
-	if (s->step != STEP_READ || (s->verb && !s->idling && s->call))
+	if (s->step != STEP_READ || (s->verb && !s->idling && !s->sasl))
 		return;
 	out_str(s, GOING_DOWN);
 	s->step = STEP_BYE;
