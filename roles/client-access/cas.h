@@ -3,6 +3,7 @@
 /* cas - what every session of the client access role can reach */
 #include "roles/client-access/conf.h"
 #include "roles/client-access/imap/uid_map.h"
+#include "roles/client-access/users.h"
 #include "roles/client-access/watch.h"
 #include <uv.h>
 
@@ -27,6 +28,7 @@ struct cas {
 	struct login *login;
 	struct watches watches;
 	struct uid_maps uid_maps;
+	struct users users;
 	struct metric_set *metrics;	/* enum cas_metric; may be NULL */
 };
 

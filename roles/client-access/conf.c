@@ -26,8 +26,10 @@ const struct conf_item cas_conf_items[] = {
 	  "largest message a client may store" },
 	{ "connections", CONF_UINT, C(max_connections), "20000", 1, 1000000, CONF_LIVE,
 	  "connections in all" },
-	{ "per-source", CONF_UINT, C(per_source), "100", 0, 1000000, CONF_LIVE,
+	{ "per-source", CONF_UINT, C(per_source), "20", 0, 1000000, CONF_LIVE,
 	  "connections of one client address; 0: no limit" },
+	{ "per-user", CONF_UINT, C(per_user), "10", 0, 100000, CONF_LIVE,
+	  "connections of one user by IMAP, and as many by POP3; 0: no limit" },
 	{ "auth-threads", CONF_UINT, C(auth_threads), "2", 1, 64, 0,
 	  "threads that verify passwords; each uses 19 MiB while it does" },
 	{ "auth-queue", CONF_UINT, C(auth_queue), "500", 1, 100000, 0,
@@ -35,6 +37,8 @@ const struct conf_item cas_conf_items[] = {
 	{ "idle", CONF_DURATION, C(idle_ms), "30m", 60000, 86400000, CONF_LIVE,
 	  "logged-in connections are closed after so long without traffic; RFC 3501 asks "
 	  "for 30m" },
+	{ "pop3-login-delay", CONF_DURATION, C(pop3_delay_ms), "0s", 0, 86400000, CONF_LIVE,
+	  "a user may log in by POP3 so long after the last time; 0s: at once" },
 	{ "login-time", CONF_DURATION, C(login_ms), "1m", 1000, 3600000, CONF_LIVE,
 	  "the same before login" },
 };

@@ -11,9 +11,9 @@ struct cas_conf {
 	bool client_certs;
 	bool plaintext_login;
 	uint64_t max_message;
-	unsigned max_connections, per_source;
+	unsigned max_connections, per_source, per_user;
 	unsigned auth_threads, auth_queue;
-	int64_t idle_ms, login_ms;
+	int64_t idle_ms, login_ms, pop3_delay_ms;
 };
 
 extern const struct conf_item cas_conf_items[];

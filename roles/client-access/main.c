@@ -250,6 +250,7 @@ static void close_all(struct daemon *d)
 	work_pool_close(&d->pool);
 	watches_fini(&d->cas.watches);
 	uid_maps_fini(&d->cas.uid_maps);
+	users_fini(&d->cas.users);
 	cas_metrics_close(&d->cas);
 	member_close(&d->cas.member);
 	tls_ctx_unref(&d->tls);
@@ -273,6 +274,7 @@ int main(int argc, char **argv)
 		return identity_enrol_main(argc, argv, "bourse-cas", RPC_CAS);
 	watches_init(&d.cas.watches, &d.cas);
 	uid_maps_init(&d.cas.uid_maps);
+	users_init(&d.cas.users);
 	e = svc_open(argc, argv, &spec, &d.svc, &eb);
 	if (!e)
 		e = open_all(&d, &eb);

@@ -122,6 +122,7 @@ struct imap_session {
 	struct store_at at;		/* the mailbox a command of IN_USER works on: that
 					 * of the selected folder in a verb of IN_SELECTED,
 					 * else the user's own, until folder_find() */
+	struct users_seat seat;		/* among who is logged in */
 	struct imap_view view;		/* valid in IN_SELECTED */
 	struct imap_own own;
 	struct imap_saved saved;

@@ -494,6 +494,7 @@ static void session_close(void **session)
 	api_cancel(&s->call);
 	login_cancel(&s->login_call);
 	sasl_cancel(&s->sasl);
+	users_leave(&s->seat);
 	if (s->run_free)
 		s->run_free(s);
 	sync_free(s);

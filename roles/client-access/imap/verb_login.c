@@ -44,8 +44,14 @@ static const char *refusal(enum err e)
 
 static void logged_in(struct imap_session *s, const struct login_result *r)
 {
+	const struct users_limits limits = { .max = s->cas->conf.per_user };
 	char host[ADDR_TEXT];
 
+	if (users_enter(&s->cas->users, &s->seat, &r->principal, USERS_IMAP, &limits, 0)) {
+		log_warn(&s->log, "login-refused user=%s why=too-many-connections", r->user);
+		imap_finish(s, "NO [LIMIT] You have too many connections.");
+		return;
+	}
 	s->who = *r;
 	s->state = IN_AUTH;
 	s->io.set_idle(s->io.ctx, s->cas->conf.idle_ms);

@@ -9,6 +9,7 @@ static void refuse(struct pop3_session *s, enum err e)
 {
 	log_warn(&s->log, "pop3-no-inbox user=%s err=%s", s->who.user, err_text(e));
 	drop_fini(&s->drop);
+	users_leave(&s->seat);
 	pop3_fail(s, e);
 }
 

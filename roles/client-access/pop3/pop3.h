@@ -79,6 +79,8 @@ struct pop3_session {
 	struct login_call *login_call;
 	struct sasl *sasl;
 	struct login_result who;	/* valid in IN_TRANSACTION */
+	struct users_seat seat;		/* among who is logged in */
+	bool utf8;			/* RFC 6856 */
 	struct store_at at;
 	struct api_call *call;		/* the one store call in flight */
 	struct pop3_update *update;	/* outlives the session */
@@ -147,7 +149,7 @@ enum next pop3_open_drop(struct pop3_session *s);
  * the daemon stops. */
 void pop3_update_leave(struct pop3_session *s);
 
-pop3_verb_fn verb_user, verb_pass, verb_auth, verb_stls;
+pop3_verb_fn verb_user, verb_pass, verb_auth, verb_stls, verb_utf8, verb_lang;
 pop3_verb_fn verb_stat, verb_list, verb_uidl, verb_dele, verb_rset;
 pop3_verb_fn verb_retr, verb_top, verb_quit;
 /* The message an argument names; NULL after -ERR was said. */

@@ -366,6 +366,7 @@ static void session_close(void **session)
 	api_cancel(&s->call);
 	login_cancel(&s->login_call);
 	sasl_cancel(&s->sasl);
+	users_leave(&s->seat);
 	pop3_update_leave(s);
 	drop_fini(&s->drop);
 	free(s->user);

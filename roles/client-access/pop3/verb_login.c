@@ -15,6 +15,8 @@ enum next verb_stls(struct pop3_session *s, const struct pop3_cmd *c)
 	(void)c;
 	if (s->tls)
 		return pop3_err(s, "TLS is on already.");
+	if (s->utf8)			/* RFC 6856 section 2 */
+		return pop3_err(s, "Not behind UTF8.");
 	pop3_put(s, "+OK Begin TLS now.\r\n");
 	pop3_flush(s);
 	/* RFC 2595 section 4: nothing said in plain counts. */
@@ -49,11 +51,29 @@ static enum next failed(struct pop3_session *s, enum err e)
 	}
 }
 
+/* Who may come in may still be one too many, or too early. */
+static bool takes_seat(struct pop3_session *s, const struct login_result *r)
+{
+	const struct users_limits limits = { s->cas->conf.per_user, s->cas->conf.pop3_delay_ms };
+	enum err e = users_enter(&s->cas->users, &s->seat, &r->principal, USERS_POP3, &limits,
+				 clock_mono_ms());
+
+	if (e == ERR_OK)
+		return true;
+	log_warn(&s->log, "login-refused user=%s why=%s", r->user,
+		 e == ERR_AGAIN ? "too-soon" : "too-many-connections");
+	if (e == ERR_AGAIN)
+		pop3_err(s, "[LOGIN-DELAY] You were here a moment ago.");
+	else
+		pop3_err(s, "[SYS/TEMP] You have too many connections.");
+	return false;
+}
+
 static void ended(struct pop3_session *s, enum err e, const struct login_result *r)
 {
 	if (e) {
 		failed(s, e);
-	} else {
+	} else if (takes_seat(s, r)) {
 		s->who = *r;
 		pop3_open_drop(s);
 	}

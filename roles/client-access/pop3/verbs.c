@@ -9,6 +9,8 @@ static const struct pop3_verb verbs[] = {
 	/* name    run        legal in        arguments, flags, capability */
 	{ "CAPA", verb_capa, IN_ANY,         0, 0, 0, NULL },
 	{ "STLS", verb_stls, IN_AUTH,        0, 0, 0, NULL },
+	{ "UTF8", verb_utf8, IN_AUTH,        0, 0, 0, "UTF8 USER" },
+	{ "LANG", verb_lang, IN_ANY,         0, 1, 0, "LANG" },
 	{ "USER", verb_user, IN_AUTH,        1, 1, VERB_TLS | VERB_REST, "USER" },
 	{ "PASS", verb_pass, IN_AUTH,        1, 1, VERB_TLS | VERB_REST | VERB_SECRET, NULL },
 	{ "AUTH", verb_auth, IN_AUTH,        0, 2, VERB_TLS | VERB_SECRET, NULL },
@@ -105,6 +107,9 @@ static enum next verb_capa(struct pop3_session *s, const struct pop3_cmd *c)
 		pop3_putf(s, "SASL %s\r\n", pop3_mechanisms(s, names));
 	if (!s->tls && s->state == IN_AUTH)
 		pop3_put(s, "STLS\r\n");
+	if (s->cas->conf.pop3_delay_ms > 0)
+		pop3_putf(s, "LOGIN-DELAY %lld\r\n",
+			  (long long)(s->cas->conf.pop3_delay_ms + 999) / 1000);
 	pop3_put(s, "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n.\r\n");
 	return NEXT_MORE;
 }

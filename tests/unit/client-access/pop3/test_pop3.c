@@ -41,8 +41,16 @@ static const struct {
 	/* ---- before login */
 	{ "nothing", "", "", "", false },
 	{ "capabilities", "CAPA\r\n",
-	  "+OK What I can do:\r\nUSER\r\nUIDL\r\nTOP\r\nSASL SCRAM-SHA-256 PLAIN LOGIN\r\n"
+	  "+OK What I can do:\r\nUTF8 USER\r\nLANG\r\nUSER\r\nUIDL\r\nTOP\r\nSASL SCRAM-SHA-256 PLAIN LOGIN\r\n"
 	  "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n.\r\n", "", false },
+	{ "UTF-8", "UTF8\r\nUTF8 x\r\n" LOGIN "UTF8\r\n",
+	  "+OK UTF8 enabled\r\n-ERR Too many arguments.\r\n" LOGGED "-ERR Not now.\r\n", "",
+	  false },
+	{ "languages", "LANG\r\nLANG en\r\nLANG EN-gb\r\nLANG *\r\nLANG eng\r\nLANG de\r\n",
+	  "+OK Languages:\r\ni-default Default language\r\nen English\r\n.\r\n+OK en English\r\n"
+	  "+OK en English\r\n+OK i-default Default language\r\n"
+	  "-ERR That language is not spoken here.\r\n-ERR That language is not spoken here.\r\n",
+	  "", false },
 	{ "quit", "quit\r\nNOOP\r\n", "+OK Bye.\r\n", "", true },
 	{ "TLS within TLS", "STLS\r\n", "-ERR TLS is on already.\r\n", "", false },
 	{ "no APOP, no LAST", "APOP a b\r\nLAST\r\n\r\n",
@@ -84,7 +92,7 @@ static const struct {
 	/* ---- the maildrop */
 	{ "bare line feeds", "USER ann\nPASS sesame\nNOOP\n", LOGGED "+OK Done.\r\n", "", false },
 	{ "capabilities afterwards", LOGIN "CAPA\r\n",
-	  LOGGED "+OK What I can do:\r\nUSER\r\nUIDL\r\nTOP\r\nSASL SCRAM-SHA-256 PLAIN LOGIN\r\n"
+	  LOGGED "+OK What I can do:\r\nUTF8 USER\r\nLANG\r\nUSER\r\nUIDL\r\nTOP\r\nSASL SCRAM-SHA-256 PLAIN LOGIN\r\n"
 	  "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n.\r\n", "", false },
 	{ "list", LOGIN "LIST\r\nlist 2\r\nLIST 5\r\nLIST 0\r\nLIST x\r\nLIST -1\r\nLIST 1 2\r\n",
 	  LOGGED "+OK 4 messages (113 octets).\r\n1 43\r\n2 8\r\n3 0\r\n4 62\r\n.\r\n+OK 2 8\r\n"
@@ -230,7 +238,7 @@ static void test_plain(void **state)
 	mailbox(m);
 	fake_up(m, 4, false);
 	say("CAPA\r\n");
-	expect("+OK What I can do:\r\nUIDL\r\nTOP\r\nSTLS\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+	expect("+OK What I can do:\r\nUTF8 USER\r\nLANG\r\nUIDL\r\nTOP\r\nSTLS\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	       "PIPELINING\r\nEXPIRE NEVER\r\n.\r\n");
 	say("USER ann\r\nPASS sesame\r\nAUTH PLAIN sesame\r\nAUTH\r\n");
 	expect("-ERR Not without TLS: use STLS or the TLS port.\r\n"
