@@ -41,7 +41,7 @@ const struct verb verbs[] = {
 	  "rights on a folder, or on all: letters of lrswipkxtea, or a role as Reviewer or Editor",
 	  permission_verb, 0, 2, 4 },
 
-	{ "mailbox", "um", "enable NAME extension=NUMBER [um-policy=NAME]... [--pin-stdin | --pin-file FILE] | disable NAME | "
+	{ "mailbox", "um", "enable NAME extension=NUMBER [um-policy=NAME]... [--pin-stdin | --pin-file FILE] [--no-mail] | disable NAME | "
 	  "pin-reset NAME [--pin-stdin | --pin-file FILE] | unlock NAME", "answer calls for it, or not; its PIN",
 	  mailbox_um_verb, CLASS_MAILBOX, 1, -1 },
 

@@ -114,9 +114,10 @@ static enum err um_enable(struct shell *sh, int argc, char **argv)
 	struct apply a = { .what = APPLY_MODIFY, .klass = CLASS_MAILBOX };
 	struct pin p = { "", false };
 	struct object *o = NULL;
+	bool silent = take_flag(&argc, argv, "--no-mail");
 	enum err e = pin_option(sh, &argc, argv, &p);
 
-	if (e == ERR_OK && argc < 1)
+	if (e == ERR_OK && (argc < 1 || (silent && p.text[0] == '\0')))
 		e = ERR_INVALID;
 	if (e == ERR_OK)
 		e = object_changes(sh, CLASS_MAILBOX, argv + 1, argc - 1, &a.changes);
@@ -128,7 +129,8 @@ static enum err um_enable(struct shell *sh, int argc, char **argv)
 		e = apply_with_pin(sh, &a, &p, 8, &o);
 	}
 	if (e == ERR_OK && o) {
-		tell_user(sh, o, UM_NOTICE_WELCOME, &p);
+		if (!silent)
+			tell_user(sh, o, UM_NOTICE_WELCOME, &p);
 		sh->table = table_single(&sh->arena);
 		object_describe(sh, o, sh->table);
 	}
