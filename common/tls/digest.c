@@ -2,6 +2,8 @@
 
 #include "common/base/check.h"
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <limits.h>
 #include <stdlib.h>
 
 struct digest {
@@ -45,4 +47,14 @@ void digest_take(struct digest *d, uint8_t out[DIGEST_BYTES])
 
 	CHECK(EVP_DigestFinal_ex(d->ctx, out, &n) == 1 && n == DIGEST_BYTES);
 	begin(d);
+}
+
+void digest_hmac(const void *key, size_t key_len, const void *p, size_t n,
+		 uint8_t out[DIGEST_BYTES])
+{
+	unsigned len = DIGEST_BYTES;
+
+	CHECK(key_len <= INT_MAX);
+	CHECK(HMAC(EVP_sha256(), key, (int)key_len, p, n, out, &len) != NULL);
+	CHECK(len == DIGEST_BYTES);
 }

@@ -18,4 +18,8 @@ void digest_free(struct digest **d);	/* *d may be NULL */
 void digest_feed(struct digest *d, const void *p, size_t n);
 /* The sum of all that was fed; the object then begins anew. */
 void digest_take(struct digest *d, uint8_t out[DIGEST_BYTES]);
+
+/* HMAC-SHA256 (RFC 2104) of n bytes at p. */
+void digest_hmac(const void *key, size_t key_len, const void *p, size_t n,
+		 uint8_t out[DIGEST_BYTES]);
 #endif

@@ -145,7 +145,7 @@ enum err mend_strays(struct db *db, struct errbuf *eb)
 		"mailbox_extra", "folder", "folder_extra", "subscribed", "placement", "uid_run",
 		"dumpster", "tombstone", "keyword", "recipient", "attachment", "msgref", "acl",
 		"delegate", "rule", "seen_by", "seen_state", "delivered", "cal", "cal_override",
-		"reminder", "contact", "contact_addr",
+		"reminder", "contact", "contact_addr", "annotation", "url_key",
 	};
 	enum err e = db_exec(db, "DELETE FROM item WHERE rid >> 40 NOT IN (SELECT mbx FROM mailbox)",
 			     eb);

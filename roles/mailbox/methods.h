@@ -13,6 +13,8 @@ extern const struct rpc_method rights_methods[];	/* rights/rpc.c */
 extern const size_t rights_n_methods;
 extern const struct rpc_method search_methods[];	/* search/rpc.c */
 extern const size_t search_n_methods;
+extern const struct rpc_method meta_methods[];		/* meta/rpc.c */
+extern const size_t meta_n_methods;
 extern const struct rpc_method admin_methods[];		/* admin/rpc.c */
 extern const size_t admin_n_methods;
 #endif

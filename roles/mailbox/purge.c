@@ -31,6 +31,7 @@ DB_SQL(q_m18, "DELETE FROM seen_state WHERE mbx = ?1");
 DB_SQL(q_m10, "DELETE FROM msgref WHERE mbx = ?1");
 DB_SQL(q_m11, "DELETE FROM mailbox_extra WHERE mbx = ?1");
 DB_SQL(q_m14, "DELETE FROM staged WHERE mbx = ?1");
+DB_SQL(q_m19, "DELETE FROM annotation WHERE mbx = ?1");
 DB_SQL(q_m15, "DELETE FROM placed WHERE mbx = ?1");
 /* The highest number stays taken: `delivered` knows mailboxes by number. */
 DB_SQL(q_m16, "DELETE FROM hidden WHERE mbx = ?1");
@@ -45,7 +46,7 @@ DB_SQL(q_some_placements,
 
 static const struct db_sql *const of_mailbox[] = { &q_m1, &q_m2, &q_m3, &q_m4,	&q_m5,	&q_m6,
 						   &q_m7, &q_m8, &q_m9, &q_m10, &q_m11, &q_m14,
-						   &q_m15, &q_m16, &q_m17, &q_m18, &q_m12, &q_m13 };
+						   &q_m15, &q_m16, &q_m17, &q_m18, &q_m19, &q_m12, &q_m13 };
 
 static size_t hashes(const struct bag *bag, uint64_t out[THREAD_REFS + 1])
 {

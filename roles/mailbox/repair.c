@@ -45,6 +45,8 @@ static const struct salvage_source tables[] = {
 	{ .name = "reminder", .into = "reminder" },
 	{ .name = "contact", .into = "contact" },
 	{ .name = "contact_addr", .into = "contact_addr" },
+	{ .name = "annotation", .into = "annotation" },
+	{ .name = "url_key", .into = "url_key" },
 };
 
 /* The second chance of the rows that all others hang on. */

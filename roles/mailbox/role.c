@@ -314,6 +314,7 @@ void role_collect_methods(struct role *st)
 		{ read_methods, &read_n_methods },
 		{ change_methods, &change_n_methods },
 		{ put_methods, &put_n_methods },
+		{ meta_methods, &meta_n_methods },
 		{ rights_methods, &rights_n_methods },
 		{ search_methods, &search_n_methods },
 		{ admin_methods, &admin_n_methods },

@@ -213,7 +213,18 @@ static const char hidden[] =
 	"('hidden', 'hidden', '10 5 3 1');\n"
 	"ANALYZE sqlite_schema;\n";
 
-static const char *const steps[] = { first, staging, saved, hidden };
+/* Annotations: fid 0 is the mailbox, a principal of zeros everybody.  Keys of URLs. */
+static const char annotations[] =
+	"CREATE TABLE annotation(mbx INTEGER NOT NULL, fid INTEGER NOT NULL, principal BLOB NOT "
+	"NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(mbx,fid,principal,name)) "
+	"STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE url_key(mbx INTEGER NOT NULL, fid INTEGER NOT NULL, principal BLOB NOT NULL, "
+	"key BLOB NOT NULL, PRIMARY KEY(mbx,fid,principal)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TRIGGER annotation_gone AFTER DELETE ON folder BEGIN"
+	" DELETE FROM annotation WHERE mbx = old.mbx AND fid = old.fid;"
+	" DELETE FROM url_key WHERE mbx = old.mbx AND fid = old.fid; END;\n";
+
+static const char *const steps[] = { first, staging, saved, hidden, annotations };
 
 const struct db_schema store_schema = { steps, N_ELEMS(steps), 0x42535431 };
 
