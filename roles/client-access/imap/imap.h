@@ -278,12 +278,17 @@ imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_i
 	imap_verb_rename, imap_verb_subscribe, imap_verb_unsubscribe, imap_verb_list,
 	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_replace,
 	imap_verb_setacl, imap_verb_deleteacl, imap_verb_getacl, imap_verb_listrights,
-	imap_verb_myrights, imap_verb_idle, imap_verb_fetch, imap_verb_store,
+	imap_verb_myrights, imap_verb_getmetadata, imap_verb_setmetadata, imap_verb_getquota,
+	imap_verb_getquotaroot, imap_verb_setquota, imap_verb_idle, imap_verb_fetch, imap_verb_store,
 	imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search,
 	imap_verb_sort, imap_verb_thread;
 
 /* A hint came while the client idles; pumps. */
 void idle_news(struct imap_session *s);
+
+/* "* METADATA INBOX (/shared/comment \"x\")": a line for each path. */
+struct store_meta;
+void meta_put(struct imap_session *s, const struct store_meta *m, size_t n);
 
 /* The reader met a message of an APPEND or REPLACE; pieces of it. */
 enum next append_begin(struct imap_session *s);

@@ -27,7 +27,7 @@ struct folder {
 };
 
 enum kind { LISTING, DONE_CALL, ACL_LISTING, SELECTING, FETCHING, CONTENT, QUERYING, APPENDING, PLACING, FLAGGING,
-	    COPYING, EXPUNGING, CHANGING, WATCHING, FINDING, SORTING, REFERRING };
+	    COPYING, EXPUNGING, CHANGING, WATCHING, FINDING, SORTING, REFERRING, OTHER };
 struct api_call {
 	struct list node;
 	enum kind kind;
@@ -43,6 +43,9 @@ struct api_call {
 	struct store_append a;
 	bool staging, open, ended;
 	struct store_place place;
+	const char *name;		/* of an OTHER */
+	void (*answer)(struct api_call *c, enum err e);
+	void *arg;			/* freed with it */
 	enum store_flags_mode mode;
 	char *keyword;
 	char *data;
@@ -80,4 +83,7 @@ void fake_stage_reset(void);
 void fake_answer_find(struct api_call *c, enum err e);
 void fake_answer_sort(struct api_call *c, enum err e);
 void fake_answer_refs(struct api_call *c, enum err e);
+
+/* fake_meta.c: annotations, usage, keys of URLs. */
+void fake_meta_reset(void);
 #endif

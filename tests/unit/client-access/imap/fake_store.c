@@ -11,7 +11,7 @@
 #include <strings.h>
 
 static const char *const kind_names[] = { "list", "folder", "acl", "select", "fetch", "content",
-	"query", "append", "place", "flags", "copy", "expunge", "changes", "watch", "find", "sort", "refs" };
+	"query", "append", "place", "flags", "copy", "expunge", "changes", "watch", "find", "sort", "refs", "other" };
 
 struct fake_state fake;
 #define st fake
@@ -95,6 +95,7 @@ static void free_call(struct api_call *c)
 	free(c->uids);
 	free(c->keyword);
 	free(c->data);
+	free(c->arg);
 	free(c);
 }
 
@@ -113,6 +114,7 @@ void fake_reset(void)
 	}
 	memset(&st, 0, sizeof(st));
 	fake_stage_reset();
+	fake_meta_reset();
 	st.up = true;
 	list_init(&st.calls);
 	list_init(&st.watches);
@@ -858,12 +860,17 @@ static void answer_changes(struct api_call *c, enum err e)
 	((store_changes_cb *)c->cb)(c->ctx, e, e ? NULL : &ch);
 }
 
+static const char *name_of(const struct api_call *c)
+{
+	return c->kind == OTHER ? c->name : kind_names[c->kind];
+}
+
 /* The oldest call that does not wait for its client's bytes. */
 static struct api_call *oldest(void)
 {
 	LIST_EACH (&st.calls, n) {
 		struct api_call *c = CONTAINER_OF(n, struct api_call, node);
-		bool fails = st.fail && strcmp(st.fail, kind_names[c->kind]) == 0;
+		bool fails = st.fail && strcmp(st.fail, name_of(c)) == 0;
 
 		if (fails || !fake_wants_bytes(c))
 			return c;
@@ -879,7 +886,7 @@ bool fake_step(void)
 
 	if (c == NULL)
 		return false;
-	if (st.fail && strcmp(st.fail, kind_names[c->kind]) == 0) {
+	if (st.fail && strcmp(st.fail, name_of(c)) == 0) {
 		e = st.fail_with;
 		st.fail = NULL;
 	}
@@ -902,6 +909,7 @@ bool fake_step(void)
 	case FINDING:	fake_answer_find(c, e); break;
 	case SORTING:	fake_answer_sort(c, e); break;
 	case REFERRING: fake_answer_refs(c, e); break;
+	case OTHER:	c->answer(c, e); break;
 	}
 	st.running = NULL;
 	if (done || c->cancelled)
