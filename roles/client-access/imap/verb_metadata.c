@@ -1,5 +1,5 @@
 /* GETMETADATA, SETMETADATA (RFC 5464). */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/namespace.h"
 
 #include "common/api/store_meta.h"
 #include "common/imap/metadata.h"
@@ -7,7 +7,7 @@
 
 struct meta_run {
 	struct imap_meta_get get;
-	struct imap_meta_set *set;
+	struct ns_place place;
 	uint64_t longest;		/* of the values that were too large to be said */
 };
 
@@ -46,10 +46,15 @@ static void got(void *ctx, enum err e, const struct store_meta *m, size_t n, con
 	(void)more;
 	imap_call_done(s);
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		if (!r->get.has_maxsize || m[i].value.n <= r->get.maxsize)
-			fit[kept++] = m[i];
-		else if (m[i].value.n > r->longest)
-			r->longest = m[i].value.n;
+		if (r->get.has_maxsize && m[i].value.n > r->get.maxsize) {
+			if (m[i].value.n > r->longest)
+				r->longest = m[i].value.n;
+			continue;
+		}
+		fit[kept] = m[i];
+		if (*m[i].path)
+			fit[kept].path = ns_path(s, &r->place, m[i].path);
+		kept++;
 	}
 	meta_put(s, fit, kept);
 	if (e)
@@ -62,15 +67,31 @@ static void got(void *ctx, enum err e, const struct store_meta *m, size_t n, con
 	imap_pump(s);
 }
 
+/* "" is the server: annotations of the user's own mailbox. */
+static enum err locate(struct imap_session *s, const char *mailbox, struct ns_place *out)
+{
+	enum err e = ERR_OK;
+
+	*out = (struct ns_place){ .at = s->at, .prefix = "", .path = "", .own = true };
+	if (*mailbox)
+		e = ns_resolve(s, mailbox, out);
+	s->at = out->at;
+	return e;
+}
+
 enum next imap_verb_getmetadata(struct imap_session *s)
 {
 	struct meta_run *r = arena_alloc(&s->reader.arena, sizeof(*r));
+	enum err e;
 
 	if (!imap_lex_getmetadata(&s->reader.cmd.args, &r->get))
 		return imap_bad(s);
+	e = locate(s, r->get.mailbox, &r->place);
+	if (e)
+		return imap_fail(s, e);
 	s->run = r;
 	s->call = store_meta_get(&s->at, &(struct store_meta_ask){
-		.path = r->get.mailbox, .entries = r->get.entries, .depth = r->get.depth,
+		.path = r->place.path, .entries = r->get.entries, .depth = r->get.depth,
 	}, got, s);
 	return imap_await(s);
 }
@@ -88,7 +109,9 @@ static void was_set(void *ctx, enum err e, uint64_t cn)
 enum next imap_verb_setmetadata(struct imap_session *s)
 {
 	struct imap_meta_set *set = arena_alloc(&s->reader.arena, sizeof(*set));
+	struct ns_place place;
 	struct store_meta *m;
+	enum err e;
 
 	if (!imap_lex_setmetadata(&s->reader.cmd.args, set))
 		return imap_bad(s);
@@ -102,6 +125,9 @@ enum next imap_verb_setmetadata(struct imap_session *s)
 		m[i] = (struct store_meta){ .entry = set->of[i].entry,
 					    .value = set->of[i].value };
 	}
-	s->call = store_meta_set(&s->at, set->mailbox, m, set->n, was_set, s);
+	e = locate(s, set->mailbox, &place);
+	if (e)
+		return imap_fail(s, e);
+	s->call = store_meta_set(&s->at, place.path, m, set->n, was_set, s);
 	return imap_await(s);
 }

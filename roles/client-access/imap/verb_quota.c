@@ -1,16 +1,19 @@
 /*
  * GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 9208).
  *
- * A mailbox is one quota root, "".  STORAGE's limit is the one at which the store
+ * A mailbox is one quota root: the user's own is "", another "Other Users/bob".  STORAGE's limit is the one at which the store
  * takes no more messages (Exchange's "prohibit send and receive"); the one that only
  * stops sending is no concern of IMAP's.  Limits are set by administrators, in the
  * shell.  What has no limit is not listed.
  */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/namespace.h"
 
 #include "common/api/store_meta.h"
+#include "common/imap/write.h"
+#include <string.h>
 
 struct quota_run {
+	const char *root;
 	char *path;			/* NULL: GETQUOTA */
 };
 
@@ -44,9 +47,13 @@ static void answered(void *ctx, enum err e, const struct store_usage *u)
 	if (r->path) {
 		out_str(s, "* QUOTAROOT ");
 		out_mailbox(s, r->path);
-		out_str(s, " \"\"\r\n");
+		out_str(s, " ");
+		out_done(s, imap_write_astring(&s->out, span_of(r->root)));
+		out_str(s, "\r\n");
 	}
-	out_str(s, "* QUOTA \"\" (");
+	out_str(s, "* QUOTA ");
+	out_done(s, imap_write_astring(&s->out, span_of(r->root)));
+	out_str(s, " (");
 	put_resource(s, &any, "STORAGE", units(u->size), u->quota_recv / 1024);
 	put_resource(s, &any, "MAILBOX", u->folders, u->folders_max);
 	put_resource(s, &any, "ANNOTATION-STORAGE", units(u->meta), u->meta_max / 1024);
@@ -55,8 +62,17 @@ static void answered(void *ctx, enum err e, const struct store_usage *u)
 	imap_pump(s);
 }
 
-static enum next ask(struct imap_session *s)
+/* path: of something in the mailbox. */
+static enum next ask(struct imap_session *s, const char *path)
 {
+	struct quota_run *r = s->run;
+	struct ns_place p;
+	enum err e = ns_resolve(s, path, &p);
+
+	if (e)
+		return imap_fail(s, e);
+	r->root = arena_strn(&s->reader.arena, p.prefix, *p.prefix ? strlen(p.prefix) - 1 : 0);
+	s->at = p.at;
 	s->call = store_usage(&s->at, answered, s);
 	return imap_await(s);
 }
@@ -65,13 +81,16 @@ enum next imap_verb_getquota(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	struct span root;
+	char *path;
 
 	if (!imap_lex_sp(l) || !imap_lex_astring(l, &root) || !imap_lex_end(l))
 		return imap_bad(s);
-	if (root.n > 0)
-		return imap_finish(s, "NO [NONEXISTENT] No such quota root.");
 	s->run = arena_alloc(&s->reader.arena, sizeof(struct quota_run));
-	return ask(s);
+	path = arena_printf(&s->reader.arena, "%.*s%sINBOX", (int)root.n, root.n ? root.p : "",
+			    root.n ? "/" : "");
+	if (root.n > 0 && !ns_is_elsewhere(path))
+		return imap_finish(s, "NO [NONEXISTENT] No such quota root.");
+	return ask(s, path);
 }
 
 static enum next found(struct imap_session *s, enum err e, const struct store_folder *f)
@@ -81,7 +100,7 @@ static enum next found(struct imap_session *s, enum err e, const struct store_fo
 	if (e)
 		return imap_fail(s, e);
 	r->path = arena_str(&s->reader.arena, f->path);
-	return ask(s);
+	return ask(s, f->path);
 }
 
 enum next imap_verb_getquotaroot(struct imap_session *s)
