@@ -311,6 +311,17 @@ bool mime_text_feed(struct mime_text *t, const char *p, size_t n)
 	return !is_enough(t);
 }
 
+uint64_t mime_text_idle(const struct mime_text *t)
+{
+	return t->region == IN_OTHER && t->end > t->pos ? t->end - t->pos : 0;
+}
+
+void mime_text_skip(struct mime_text *t, uint64_t n)
+{
+	CHECK(n <= mime_text_idle(t));
+	t->pos += n;
+}
+
 void mime_text_end(struct mime_text *t)
 {
 	while (t->pos >= t->end)

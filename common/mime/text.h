@@ -36,5 +36,9 @@ void mime_text_free(struct mime_text **t);	/* *t may be NULL */
 
 /* False: nothing that follows matters. */
 bool mime_text_feed(struct mime_text *t, const char *p, size_t n);
+/* So many bytes that come next say nothing (an attachment): skip as many as you like
+ * instead of feeding them. */
+uint64_t mime_text_idle(const struct mime_text *t);
+void mime_text_skip(struct mime_text *t, uint64_t n);	/* n <= mime_text_idle() */
 void mime_text_end(struct mime_text *t);	/* no more bytes */
 #endif

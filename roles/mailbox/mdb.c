@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "roles/mailbox/catalogue.h"
 #include "roles/mailbox/checkpoint.h"
 #include "roles/mailbox/hidden.h"
 #include "roles/mailbox/reader.h"
@@ -148,8 +149,11 @@ enum err mdb_open(const struct mdb_conf *conf, struct mdb **out, struct errbuf *
 		mdb_close(&m);
 	} else {
 		m->checkpoint = checkpoint_new(m);
+		m->catalogue = conf->catalogue ? catalogue_new(m) : NULL;
 		m->writer = writer_new(m, db);
 		m->reader = reader_new(m);
+		if (m->catalogue)	/* what came while nobody looked */
+			catalogue_hint(m->catalogue);
 	}
 	*out = m;
 	return e;
@@ -167,6 +171,7 @@ void mdb_close(struct mdb **mp)
 	 * is the last and folds the log in. */
 	if (m->writer)
 		writer_stop(m->writer);
+	catalogue_free(&m->catalogue);
 	checkpoint_free(&m->checkpoint);
 	reader_free(&m->reader);
 	writer_free(&m->writer);

@@ -4,7 +4,7 @@
  * mdb - one mailbox database: its files, its threads, its state
  *
  * A folder holds store.db (everything), quarantine.db (mailboxes kept shut after
- * damage) and, after a restore, a file `restored`: its presence at opening means
+ * damage), search.db (catalogue.h) and, after a restore, a file `restored`: its presence at opening means
  * that numbers may have been handed out that this copy does not know, so epoch
  * and every counter move on before anything is served (DESIGN section 5, rule 9).
  *
@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct catalogue;
 struct checkpoint;
 struct db;
 struct reader;
@@ -31,6 +32,7 @@ struct mdb_conf {
 	const char *name;
 	struct inbox *inbox;		/* where posts go; its items are struct post */
 	unsigned readers;
+	bool catalogue;			/* keep search.db (catalogue.h) */
 	size_t writer_cache, reader_cache;	/* page cache bytes, per connection */
 	int64_t max_pages;		/* tests of a full disk; 0: none */
 	int64_t quota_warn, quota_send, quota_recv;	/* policy of the database, bytes */
@@ -48,6 +50,7 @@ struct mdb {
 	struct writer *writer;
 	struct reader *reader;
 	struct checkpoint *checkpoint;
+	struct catalogue *catalogue;	/* NULL: not kept */
 	struct db *quarantine;		/* under quarantine_lock */
 	pthread_mutex_t quarantine_lock;
 	atomic_llong wal_bytes;

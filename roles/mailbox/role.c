@@ -162,7 +162,7 @@ static enum err open_mdb(struct sdb *s, struct errbuf *eb)
 		.readers = st->conf->readers, .writer_cache = st->conf->writer_cache,
 		.reader_cache = st->conf->reader_cache, .quota_warn = s->policy.warn,
 		.quota_send = s->policy.send, .quota_recv = s->policy.recv,
-		.on_changed = on_changed, .on_quarantine = on_quarantine, .ctx = s,
+		.catalogue = true, .on_changed = on_changed, .on_quarantine = on_quarantine, .ctx = s,
 	};
 	enum err e = mdb_open(&conf, &s->mdb, eb);
 

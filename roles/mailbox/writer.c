@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "roles/mailbox/catalogue.h"
 #include "roles/mailbox/checkpoint.h"
 #include <malloc.h>
 #include <pthread.h>
@@ -330,6 +331,8 @@ static void *writer_main(void *arg)
 		run_group(w);
 		group_over(w);
 		checkpoint_hint(w->mdb->checkpoint, atomic_load(&w->mdb->wal_bytes));
+		if (w->mdb->catalogue)
+			catalogue_hint(w->mdb->catalogue);
 	}
 	drop_parked(w);
 	return NULL;

@@ -128,6 +128,8 @@ const struct verb verbs[] = {
 	{ "database", "show", "NAME", "everything about one", object_show_verb, CLASS_DATABASE, 1, 1 },
 	{ "database", "create", "NAME server=SERVER", "make one on a mailbox server", object_create_verb, CLASS_DATABASE, 1, -1 },
 	{ "database", "set", "NAME " CHANGES, "change one", object_set_verb, CLASS_DATABASE, 2, -1 },
+	{ "database", "catalogue", "", "search catalogues: how far they are", database_catalogue_verb, CLASS_DATABASE, 0, 0 },
+	{ "database", "reindex", "NAME", "make the search catalogue anew", database_reindex_verb, CLASS_DATABASE, 1, 1 },
 	{ "database", "check", "NAME [--fix]", "verify every page and every count", database_check_verb, CLASS_DATABASE, 1, -1 },
 
 	{ "admin", "key", "", "your key's public half, made if there is none", admin_key_verb, 0, 0, 0 },

@@ -11,7 +11,8 @@ verb_fn group_add_verb, group_take_verb;
 /* server.c */
 verb_fn server_add_verb, server_list_verb, server_rotate_verb, edge_subscribe_verb, admin_key_verb;
 /* database.c */
-verb_fn database_list_verb, database_check_verb;
+verb_fn database_list_verb, database_check_verb, database_catalogue_verb,
+	database_reindex_verb;
 /* queue.c */
 verb_fn queue_list_verb, queue_messages_verb, queue_retry_verb, queue_suspend_verb,
 	queue_resume_verb, queue_remove_verb;

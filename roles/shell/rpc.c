@@ -408,6 +408,35 @@ enum err ask_databases(struct shell *sh, const char *server, struct table *t)
 	return e;
 }
 
+enum err ask_catalogues(struct shell *sh, const char *server, struct table *t)
+{
+	Store__CatalogueReq rq = STORE__CATALOGUE_REQ__INIT;
+	const Store__CatalogueRep *rp = NULL;
+	enum err e = forward(sh, server, "store.catalogue-list", &rq,
+			     &store__catalogue_rep__descriptor, 10000, &rp);
+
+	for (size_t i = 0; e == ERR_OK && i < rp->n_catalogues; i++) {
+		const Store__CatalogueStat *c = rp->catalogues[i];
+
+		table_row(t);
+		table_text(t, NULL, c->name);
+		table_text(t, NULL, server);
+		table_text(t, NULL, c->stopped ? "stopped" : c->waiting ? "behind" : "complete");
+		table_number(t, NULL, (int64_t)c->known);
+		table_number(t, NULL, (int64_t)c->waiting);
+		table_size(t, NULL, (int64_t)c->bytes);
+	}
+	return e;
+}
+
+enum err ask_reindex(struct shell *sh, const char *server, const struct guid *database)
+{
+	Store__CatalogueReq rq = STORE__CATALOGUE_REQ__INIT;
+
+	rq.database = bytes_of(database);
+	return forward(sh, server, "store.catalogue-rebuild", &rq, NULL, 10000, NULL);
+}
+
 enum err ask_check(struct shell *sh, const char *server, const struct guid *database, bool fix,
 		   struct table *t, unsigned *findings)
 {

@@ -101,6 +101,9 @@ enum err ask_log_level(struct shell *sh, const char *server, const char *level,
 /* ---- mailbox servers; rows go to sh->table ------------------------------------------ */
 
 enum err ask_databases(struct shell *sh, const char *server, struct table *t) A_MUST_USE;
+enum err ask_catalogues(struct shell *sh, const char *server, struct table *t) A_MUST_USE;
+enum err ask_reindex(struct shell *sh, const char *server,
+		     const struct guid *database) A_MUST_USE;
 enum err ask_check(struct shell *sh, const char *server, const struct guid *database, bool fix,
 		   struct table *t, unsigned *findings) A_MUST_USE;
 enum err ask_mailbox_stat(struct shell *sh, const char *server, const struct guid *mailbox,
