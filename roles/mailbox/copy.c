@@ -44,10 +44,11 @@ static enum err open_folders(struct tx *tx, struct copy_op *op, struct transfer 
 {
 	enum err e = ERR_OK;
 
-	*t = (struct transfer){ .tx = tx, .move = op->move, .by = &op->who.principal,
-				  .allowed = op->allowed, .may_keyword = op->may_keyword };
 	if (op->bulk.at.phase == BULK_BEGIN)
 		e = check_rights(tx, op, eb);
+	*t = (struct transfer){ .tx = tx, .move = op->move, .by = &op->who.principal,
+				  .allowed = op->allowed, .may_keyword = op->may_keyword,
+				  .part_ways = !who_may_all(&op->who) };
 	if (e == ERR_OK)
 		e = tx_mailbox(tx, op->who.mbx, &t->m, eb);
 	if (e == ERR_OK)

@@ -18,7 +18,8 @@ DB_SQL(q_clone,
 
 unsigned transfer_flags(const struct transfer *t, const struct leaving *l)
 {
-	unsigned allowed = t->m == t->to_m ? ITEM_FLAGS : t->allowed & ITEM_FLAGS;
+	bool links = t->m == t->to_m && !t->part_ways;
+	unsigned allowed = links ? ITEM_FLAGS : t->allowed & ITEM_FLAGS;
 
 	return l->flags & allowed;
 }
@@ -145,8 +146,15 @@ static enum err place_one(struct transfer *t, const struct leaving *l, struct er
 		.iid = l->iid, .sort_date = l->sort_date, .flags = transfer_flags(t, l),
 		.kw = l->kw,
 	};
-	bool other = t->m != t->to_m, clone = other;
-	enum err e = other ? translate(t, &p.kw, eb) : held(t, l, &clone, eb);
+	bool other = t->m != t->to_m, clone = other || t->part_ways;
+	enum err e = ERR_OK;
+
+	if (other)
+		e = translate(t, &p.kw, eb);
+	else if (t->part_ways && !t->may_keyword)
+		p.kw = (struct kwset){ NULL, 0 };
+	else if (!t->part_ways)
+		e = held(t, l, &clone, eb);
 
 	if (e == ERR_OK && clone)
 		e = clone_item(t, l, &p, eb);

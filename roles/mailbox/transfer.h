@@ -10,8 +10,10 @@ struct transfer {
 	struct mbx_row *m, *to_m;	/* may be the same */
 	struct folder_row *from, *to;
 	bool move;
-	unsigned allowed;		/* flags that go into another mailbox */
+	unsigned allowed;		/* flags that go along, unless items are linked */
 	bool may_keyword;
+	bool part_ways;			/* copies are items of their own: a link would carry
+					 * rights on the target over to the source */
 	const struct guid *by;		/* who moves; may be NULL */
 	int64_t uid;			/* the next in the target */
 	int64_t cn;			/* of the new placements; 0: this part's */

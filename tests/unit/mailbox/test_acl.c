@@ -242,6 +242,38 @@ static void test_append_drops_flags(void **state)
 	}
 }
 
+/* A copy made by somebody else is an item of its own, with the flags he may set: what
+ * he may do with it must not reach the one it was made from. */
+static void test_copies_part_ways(void **state)
+{
+	struct rig *rig = *state;
+	struct copy_op c = { .who = as(rig, &bob), .fid = (uint64_t)rig->inbox, .uids = &all_uids,
+			     .n_uids = 1, .to_path = "Drafts" };
+	int64_t drafts = rig_fid(rig, "Drafts");
+
+	rig_fill(rig, 1);
+	OK(flag(rig, rig_who(rig), FLAGS_ADD, FLAG_SEEN | FLAG_FLAGGED, NULL));
+	OK(grant(rig, rig_who(rig), "INBOX", &bob, ACL_ADD, false, RIGHT_READ));
+	assert_int_equal(rig_run(rig, copy, &c), ERR_NOTFOUND);
+	OK(grant(rig, rig_who(rig), "Drafts", &bob, ACL_ADD, false,
+		 RIGHT_INSERT | RIGHT_SEEN | RIGHT_DELETE));
+	c.bulk = (struct bulk){ 0 };
+	OK(rig_run(rig, copy, &c));
+	assert_folder(drafts, "1:1");
+	OK(rig_flags(rig, drafts, all_uids, FLAGS_REPLACE, FLAG_ANSWERED, NULL));
+	assert_folder(rig->inbox, "1:33");
+	c.move = true;
+	c.bulk = (struct bulk){ 0 };
+	assert_int_equal(rig_run(rig, copy, &c), ERR_NOTFOUND);
+	OK(grant(rig, rig_who(rig), "INBOX", &bob, ACL_ADD, false, RIGHT_DELETE | RIGHT_EXPUNGE));
+	c.bulk = (struct bulk){ 0 };
+	OK(rig_run(rig, copy, &c));
+	assert_folder(rig->inbox, "");
+	assert_folder(drafts, "1:2 2:1");
+	runs_fini(&c.from);
+	runs_fini(&c.to_uids);
+}
+
 /* Only what may be seen is listed; what may not be read has no figures. */
 static void test_listing(void **state)
 {
@@ -353,7 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_which_rows_count), TEST(test_who_may_change_rows),
 		TEST(test_rows_are_bounded), TEST(test_making_folders), TEST(test_flags_in_part),
-		TEST(test_append_drops_flags), TEST(test_listing), TEST(test_shared_with_whom),
+		TEST(test_append_drops_flags), TEST(test_copies_part_ways), TEST(test_listing), TEST(test_shared_with_whom),
 		TEST(test_public_folders), cmocka_unit_test(test_letters),
 	};
 
