@@ -29,6 +29,9 @@ soak: all
 # A million messages, 50 GB, 5,000 folders; some 10 minutes.
 big: all
 	@BUILD=$(BUILD) tests/system/big.sh
+# The mailbox against its model: 200,000 steps, half an hour.
+model: all
+	@BUILD=$(BUILD) tests/system/model.sh -n 200000 -t 0
 bench:
 	@deploy/deps bench
 	@$(MAKE) -s -j2 all
@@ -133,5 +136,5 @@ install: all
 clean:
 	rm -rf build build-san build-tsan build-clang
 
-.PHONY: deps deps-test deps-bench run stop check soak big bench unit tsan tsan-run lint \
+.PHONY: deps deps-test deps-bench run stop check soak big model bench unit tsan tsan-run lint \
 	lint-layers lint-settings lint-clang lint-tidy lint-cppcheck fuzz fuzz-build install clean
