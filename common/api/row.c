@@ -61,6 +61,7 @@ static size_t size_of(const struct store_row *r)
 	n += r->columns & COL_IDS ? 24 : 0;
 	n += r->columns & COL_CONTENT ? 4 + r->content.n : 0;
 	n += r->columns & COL_SAVED ? 8 : 0;
+	n += r->columns & COL_RUN ? 4 : 0;
 	n += r->columns & COL_PREVIEW ? 2 + summary_of(r, PREVIEW).n : 0;
 	if (r->columns & COL_KEYWORDS) {
 		n++;
@@ -106,6 +107,8 @@ static void write_columns(char **at, const struct store_row *r)
 		put(at, (uint64_t)r->saved_ms, 8);
 	if (r->columns & COL_PREVIEW)
 		put_span(at, summary_of(r, PREVIEW), 2);
+	if (r->columns & COL_RUN)
+		put(at, r->more, 4);
 }
 
 enum err row_write(struct buf *out, const struct store_row *r)
@@ -217,6 +220,10 @@ static void read_columns(struct cursor *c, struct store_row *r, struct arena *a)
 		r->saved_ms = (int64_t)get(c, 8);
 	if (r->columns & COL_PREVIEW)
 		r->preview = get_span(c, 2);
+	if (r->columns & COL_RUN)
+		r->more = (uint32_t)get(c, 4);
+	if (r->more > UINT32_MAX - r->uid)
+		c->bad = true;
 }
 
 enum err row_read(struct span *in, struct store_row *out, struct arena *a)

@@ -13,7 +13,7 @@
  *	keywords u8 count, each u8 n + bytes | summary: six u16 n + bytes fields
  *	(subject, from name, from address, to, message-id, preview) and i64 sent ms |
  *	ids: u64 iid, u64 mid, u64 thread | content: u32 n + the message's first n bytes |
- *	saved i64 (ms) | preview: u16 n + bytes
+ *	saved i64 (ms) | preview: u16 n + bytes | run: u32
  *
  * Reading trusts nothing: a record that lies about a length ends the stream with
  * INVALID.
@@ -35,6 +35,7 @@ struct store_row {
 	size_t n_keywords;
 	struct span subject, from_name, from_addr, to, message_id, preview;
 	struct span content;		/* the message, or as much of it as came */
+	uint32_t more;			/* COL_RUN: so many UIDs behind this are just like it */
 	bool has_preview;		/* the writer's: one was made, if empty */
 };
 

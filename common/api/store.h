@@ -140,6 +140,9 @@ enum store_column {
 	COL_SAVED = 1024,	/* when it came into this folder */
 	/* Absent if none was made; empty if nothing can be said of the message. */
 	COL_PREVIEW = 2048,
+	/* Only asked for, and only with FLAGS and KEYWORDS alone: neighbours that have the
+	 * same flags and no keywords may come as one row. */
+	COL_RUN = 4096,
 };
 
 struct store_fetch {

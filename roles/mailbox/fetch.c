@@ -7,7 +7,7 @@
 #include "roles/mailbox/reader.h"
 #include <string.h>
 
-enum { LOOK_EVERY = 16 };	/* rows */
+enum { LOOK_EVERY = 16, LOOK_EVERY_FLAGS = 512 };	/* rows */
 
 #define PLACED "p.uid, p.flags, p.imap_deleted, p.kw, p.modseq, p.sort_date"
 #define ITEM   "i.rid, p.mid, i.size, i.thread_id, i.subject, i.from_name, i.from_addr, i.to_text," \
@@ -16,6 +16,11 @@ enum { LOOK_EVERY = 16 };	/* rows */
 	       " ORDER BY p.uid"
 
 DB_SQL(q_placed, "SELECT " PLACED " FROM placement p" WITHIN);
+/* Per row, what is not asked for counts: hence these two. */
+#define FLAGS "SELECT p.uid, p.flags | (p.imap_deleted << 6), p.kw FROM placement p" \
+	      " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid BETWEEN ?3 AND ?4"
+DB_SQL(q_flags, FLAGS " ORDER BY p.uid");
+DB_SQL(q_flags_since, FLAGS " AND p.modseq > ?5 ORDER BY p.uid");
 DB_SQL(q_with_item,
        "SELECT " PLACED ", " ITEM " FROM placement p"
        " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)" WITHIN);
@@ -193,7 +198,9 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 		e = seen_overlay(db, &op->seen, row.uid, &row.flags, &row.modseq, eb);
 		if (e || row.modseq <= op->changed_since)
 			continue;
-		row.columns = op->columns & (row.has_preview ? ~0u : ~(unsigned)COL_PREVIEW);
+		row.columns = op->columns & ~(unsigned)COL_RUN;
+		if (!row.has_preview)
+			row.columns &= ~(unsigned)COL_PREVIEW;
 		if (has_content(q))
 			read_content(r, op, &row);
 		e = row_write(&op->rows, &row);
@@ -204,6 +211,72 @@ static enum err fetch_range(struct db *db, struct fetch_op *op, const struct sli
 		op->at++;
 	return e ? e : end;
 }
+
+/* ---- flags alone --------------------------------------------------------------------- */
+
+static bool is_flags_alone(const struct fetch_op *op)
+{
+	return op->columns == (COL_FLAGS | COL_KEYWORDS | COL_RUN) && !op->seen.own;
+}
+
+/* What q_flags has in hand is put into run, or run is written and begins anew. */
+static enum err flags_row(struct db_row *r, struct fetch_op *op, const struct kwnames *names,
+			  struct arena *a, struct store_row *run)
+{
+	const uint32_t uid = (uint32_t)db_int(r, 0);
+	const unsigned flags = (unsigned)db_int(r, 1) & (ITEM_FLAGS | FLAG_DELETED);
+	struct kwset kw = { NULL, 0 };
+	enum err e = ERR_OK;
+
+	if (!db_is_null(r, 2))
+		kw.p = db_blob(r, 2, &kw.n);
+	op->after = uid;
+	op->n_rows++;
+	if (kw.n == 0 && run->columns && run->n_keywords == 0 && run->flags == flags &&
+	    run->uid + run->more + 1 == uid) {
+		run->more++;
+		return ERR_OK;
+	}
+	if (run->columns)
+		e = row_write(&op->rows, run);
+	arena_reset(a);
+	*run = (struct store_row){ .uid = uid, .flags = flags, .columns = op->columns };
+	if (kw.p && kw.n)
+		run->n_keywords = kwset_names(a, names, kw, &run->keywords);
+	return e;
+}
+
+/* As fetch_range().  Listing the flags of all is what clients do most, so it has a
+ * way of its own that costs a third. */
+static enum err flags_range(struct db *db, struct fetch_op *op, const struct slice *s,
+			    const struct kwnames *names, const struct runs *hidden,
+			    struct arena *a, struct errbuf *eb)
+{
+	const struct uid_range *u = &op->uids[op->at];
+	const int64_t from = op->after >= u->first ? (int64_t)op->after + 1 : u->first;
+	struct db_row *r = op->changed_since
+				   ? start(db, &q_flags_since, op, from, u->last)
+				   : db_query(db, &q_flags, "iiii", op->who.mbx,
+					      (int64_t)op->fid, from, (int64_t)u->last);
+	struct store_row run = { .columns = 0 };
+	enum err e = ERR_OK, end;
+	bool over = false;
+
+	while (e == ERR_OK && !over && db_next(r)) {
+		if (hidden->n == 0 || !runs_contain(hidden, (uint32_t)db_int(r, 0)))
+			e = flags_row(r, op, names, a, &run);
+		over = op->rows.len >= FETCH_PAGE ||
+		       (op->n_rows % LOOK_EVERY_FLAGS == 0 && !slice_goes_on(s));
+	}
+	if (e == ERR_OK && run.columns)
+		e = row_write(&op->rows, &run);
+	end = db_end(&r, eb);
+	if (e == ERR_OK && end == ERR_OK && !over)
+		op->at++;
+	return e ? e : end;
+}
+
+/* ---- pages --------------------------------------------------------------------------- */
 
 static enum err fetch_rows(struct db *db, struct fetch_op *op, const struct slice *s,
 			   struct errbuf *eb)
@@ -216,7 +289,9 @@ static enum err fetch_rows(struct db *db, struct fetch_op *op, const struct slic
 	if (e == ERR_OK && (op->columns & COL_KEYWORDS))
 		e = keyword_names(db, &names_mem, op->who.mbx, &names, eb);
 	while (e == ERR_OK && op->at < op->n_uids && !page_over(op, s) && slice_goes_on(s))
-		e = fetch_range(db, op, s, &names, &hidden, &row_mem, eb);
+		e = is_flags_alone(op)
+			    ? flags_range(db, op, s, &names, &hidden, &row_mem, eb)
+			    : fetch_range(db, op, s, &names, &hidden, &row_mem, eb);
 	op->done = op->at >= op->n_uids;
 	runs_fini(&hidden);
 	arena_fini(&names_mem);

@@ -317,7 +317,7 @@ static void fetch_call(struct rpc_request *rq, const Store__FetchReq *in)
 	op = c->op;
 	op->who = call_who(c);
 	op->fid = in->fid;
-	op->columns = in->columns & 0xfff;
+	op->columns = in->columns & 0x1fff;
 	op->zpool = c->st->zpool;
 	op->changed_since = in->changed_since;
 	op->vanished = in->vanished;

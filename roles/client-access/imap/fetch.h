@@ -80,6 +80,8 @@ struct fetch_run {
 	struct ahead_slot *slot;	/* it was asked for ahead */
 	struct ahead ahead;
 	bool literal_open;
+	unsigned flags_key;		/* what head holds, while only flags are said */
+	size_t n_flags_text;
 	enum err content_err;
 	struct buf part;
 	struct fetch_binary binary;

@@ -197,6 +197,7 @@ void out_fmt(struct imap_session *s, const char *fmt, ...) A_PRINTF(2, 3);
 void out_done(struct imap_session *s, enum err e);	/* the result of an imap_write_ */
 void out_flush(struct imap_session *s);
 bool out_full(struct imap_session *s);			/* the client must take some first */
+bool imap_is_recent(const struct imap_session *s, uint32_t uid);
 enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t uid,
 			unsigned store_flags, const struct span *keywords, size_t n)
 	A_MUST_USE;

@@ -113,7 +113,7 @@ const char *const *keywords_to_store(struct arena *a, const struct imap_flags *f
 	return n ? list : NULL;
 }
 
-static bool is_recent(const struct imap_session *s, uint32_t uid)
+bool imap_is_recent(const struct imap_session *s, uint32_t uid)
 {
 	return uid > s->view.recent_above && uid <= s->view.recent_last &&
 	       !(s->modes & MODE_REV2);		/* RFC 9051: there is no \Recent */
@@ -123,7 +123,7 @@ enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t 
 			unsigned store_flags, const struct span *keywords, size_t n)
 {
 	struct span words[ROW_MAX_KEYWORDS + N_ELEMS(flag_words)];
-	unsigned bits = is_recent(s, uid) ? IMAP_RECENT : 0;
+	unsigned bits = imap_is_recent(s, uid) ? IMAP_RECENT : 0;
 	size_t n_words = 0;
 	enum err e = buf_adds(out, "FLAGS ");
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define RANGES_AT_ONCE 500
+#define AHEAD_BYTES    (256u << 10)	/* with more waiting nothing is asked for ahead */
 
 void row_feed_init(struct row_feed *f, struct imap_session *s, struct uid_ranges uids,
 		   const struct store_fetch *fetch, uint32_t at_once)
@@ -19,12 +20,16 @@ void row_feed_fini(struct row_feed *f)
 	row_queue_fini(&f->rows);
 }
 
+/* False: nothing is left to ask for. */
+static bool ask(struct row_feed *f);
+
 static void on_rows(void *ctx, const struct store_row *rows, size_t n, size_t bytes)
 {
 	struct row_feed *f = ctx;
 
 	CHECK_OBJ(f->s, IMAP_SESSION_MAGIC);
 	row_queue_add(&f->rows, rows, n, bytes);
+	f->held += bytes;
 	imap_pump(f->s);
 }
 
@@ -37,10 +42,12 @@ static void rows_done(void *ctx, enum err e, uint64_t highestmodseq, struct uid_
 	CHECK_OBJ(f->s, IMAP_SESSION_MAGIC);
 	f->call = NULL;
 	f->err = e;
+	f->settled = f->held;
+	if (!e && f->held > 0 && f->held <= AHEAD_BYTES)
+		(void)ask(f);
 	imap_pump(f->s);
 }
 
-/* False: nothing is left to ask for. */
 static bool ask(struct row_feed *f)
 {
 	struct uid_range *ranges = xcalloc(RANGES_AT_ONCE, sizeof(*ranges));
@@ -54,13 +61,35 @@ static bool ask(struct row_feed *f)
 	return f->call != NULL;
 }
 
+/* Rows are used up in the order they came: those of earlier calls first. */
+static void grant(struct row_feed *f, size_t used)
+{
+	const size_t settled = used < f->settled ? used : f->settled;
+
+	f->settled -= settled;
+	if (f->call && used > settled)
+		api_grant(f->call, used - settled);
+}
+
 enum row_feed_next row_feed_next(struct row_feed *f, struct store_row **row)
 {
 	size_t used;
 
+	if (f->more > 0) {
+		f->more--;
+		f->run.uid++;
+		*row = &f->run;
+		return ROW_FEED_ROW;
+	}
 	*row = row_queue_next(&f->rows, &used);
-	if (used > 0 && f->call)
-		api_grant(f->call, used);
+	f->held -= used;
+	if (used > 0)
+		grant(f, used);
+	if (*row && (*row)->more > 0) {
+		f->run = **row;
+		f->more = f->run.more;
+		*row = &f->run;
+	}
 	if (*row)
 		return ROW_FEED_ROW;
 	if (f->call)

@@ -4,8 +4,9 @@
  * row_feed - the rows of many messages of the selected folder, one after the other
  *
  * The store is asked for some thousand messages at a time; rows wait, copied, until
- * they are taken, and are acknowledged as they are used up.  So whoever takes them
- * holds one window of rows here and nothing in the store, however many there are.
+ * they are taken, and are acknowledged as they are used up.  The next are asked for
+ * while the last are worked on.  So whoever takes them holds about one window of rows
+ * here and nothing in the store, however many there are.
  *
  * Rows come in the order of their UIDs.  Those of messages that went away meanwhile
  * do not come.  One call is in flight at most; each answer pumps the session.
@@ -19,6 +20,10 @@ struct row_feed {
 	struct store_fetch fetch;	/* what is asked; its uids are filled in */
 	uint32_t at_once;		/* messages asked for in one call */
 	struct row_queue rows;
+	size_t held;			/* bytes that wait in rows */
+	size_t settled;			/* of them, from calls that are over: not to be granted */
+	struct store_row run;		/* a row that stands for several */
+	uint32_t more;			/* of them still to be given */
 	struct api_call *call;
 	enum err err;
 };

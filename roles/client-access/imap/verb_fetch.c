@@ -238,6 +238,81 @@ static enum next row_begin(struct imap_session *s)
 	return NEXT_MORE;
 }
 
+/* ---- flags of very many ---------------------------------------------------------------- */
+
+/* Nothing but these, and nothing to be marked: what a client asks of a whole folder. */
+static bool is_plain(const struct fetch_run *r)
+{
+	return (r->f.items & ~(unsigned)(IMAP_FETCH_UID | IMAP_FETCH_FLAGS |
+					 IMAP_FETCH_MODSEQ)) == 0 && r->f.n_sections == 0;
+}
+
+/* "FLAGS (\Seen)" of the row; most rows have what the one before had. */
+static struct span flags_text(struct imap_session *s, struct fetch_run *r)
+{
+	const struct store_row *row = r->row;
+	const unsigned key = row->flags << 1 | imap_is_recent(s, row->uid);
+
+	if (row->n_keywords > 0 || r->n_flags_text == 0 || r->flags_key != key) {
+		buf_clear(&r->head);
+		fetch_put(s, imap_put_flags(s, &r->head, row->uid, row->flags, row->keywords,
+					    row->n_keywords));
+		r->flags_key = key;
+		r->n_flags_text = row->n_keywords > 0 ? 0 : r->head.len;
+	}
+	return (struct span){ r->head.data, r->head.len };
+}
+
+static enum err put_plain(struct imap_session *s, struct fetch_run *r, struct buf *out)
+{
+	const struct span flags = r->f.items & IMAP_FETCH_FLAGS ? flags_text(s, r) : SPAN("");
+	enum err e = imap_put_fetch(s, out, r->seq, r->row->uid);
+	const char *sep = "";
+
+	if (!e && puts_uid(s, r)) {
+		e = buf_add(out, "UID ", 4);
+		if (!e)
+			e = buf_addu(out, r->row->uid);
+		sep = " ";
+	}
+	if (!e && flags.n > 0) {
+		e = buf_adds(out, sep);
+		if (!e)
+			e = buf_add(out, flags.p, flags.n);
+		sep = " ";
+	}
+	if (!e && (r->f.items & IMAP_FETCH_MODSEQ))
+		e = buf_addf(out, "%sMODSEQ (%llu)", sep, (unsigned long long)r->row->modseq);
+	return e ? e : buf_add(out, ")\r\n", 3);
+}
+
+static enum next plain_work(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	while (!out_full(s) && !s->broken) {
+		switch (row_feed_next(&r->feed, &r->row)) {
+		case ROW_FEED_ROW:
+			break;
+		case ROW_FEED_WAIT:
+			return NEXT_WAIT;
+		case ROW_FEED_END:
+			return imap_finish(s, "%s", r->reply);
+		case ROW_FEED_FAILED:
+			return imap_fail(s, r->feed.err);
+		}
+		r->seq = uid_map_seq(s->view.map, r->row->uid);
+		if (r->seq == 0)
+			continue;
+		if (r->row->n_keywords > 0)
+			view_words(s, r->row->keywords, r->row->n_keywords);
+		out_done(s, put_plain(s, r, &s->out));
+	}
+	return NEXT_WAIT;
+}
+
+/* ---- the messages, one by one ------------------------------------------------------------- */
+
 static enum next fetch_work(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
@@ -292,8 +367,10 @@ static unsigned columns(const struct fetch_run *r)
 	const struct imap_fetch *f = &r->f;
 	unsigned c = content_columns(f);
 
-	if ((f->items & (IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ)) || r->marks_seen)
-		c |= COL_FLAGS | COL_KEYWORDS | COL_MODSEQ;
+	if ((f->items & IMAP_FETCH_FLAGS) || r->marks_seen)
+		c |= COL_FLAGS | COL_KEYWORDS;
+	if ((f->items & IMAP_FETCH_MODSEQ) || r->marks_seen)
+		c |= COL_MODSEQ;
 	if (f->items & IMAP_FETCH_INTERNALDATE)
 		c |= COL_DATE;
 	if (f->items & (IMAP_FETCH_EMAILID | IMAP_FETCH_THREADID))
@@ -311,7 +388,7 @@ static unsigned columns(const struct fetch_run *r)
 	for (size_t i = 0; i < f->n_sections; i++)
 		if (f->sections[i].n_part > 0 || f->sections[i].text != IMAP_TEXT_ALL)
 			c |= COL_MAP;
-	return c;
+	return c == (COL_FLAGS | COL_KEYWORDS) ? c | COL_RUN : c;
 }
 
 /* ---- the rows of which messages ----------------------------------------------------- */
@@ -324,7 +401,7 @@ static enum next begin_rows(struct imap_session *s)
 	if (r->f.has_changed_since)
 		rows.changed_since = r->f.changed_since;
 	row_feed_init(&r->feed, s, r->uids, &rows, ROWS_AT_ONCE);
-	return imap_work(s, fetch_work);
+	return imap_work(s, is_plain(r) ? plain_work : fetch_work);
 }
 
 static enum next say_vanished(struct imap_session *s)

@@ -21,7 +21,7 @@ static struct store_row sample(unsigned columns)
 		.keywords = keywords, .n_keywords = 3, .subject = SPAN("Subject"),
 		.from_name = SPAN("Ann"), .from_addr = SPAN("ann@example.org"),
 		.to = SPAN("bob"), .message_id = SPAN("1@x"), .preview = SPAN("Dear all"),
-		.saved_ms = 77,
+		.saved_ms = 77, .more = 0,
 		.iid = 7, .mid = 8, .thread = 9,
 	};
 }
@@ -59,7 +59,7 @@ static void test_every_set_of_columns_round_trips(void **state)
 
 	(void)state;
 	buf_init(&b, 1 << 16);
-	for (unsigned c = 0; c < 4096; c += c < 256 ? 1 : 37) {
+	for (unsigned c = 0; c < 8192; c += c < 256 ? 1 : 37) {
 		struct store_row in = sample(c), out;
 		struct span s;
 

@@ -284,7 +284,10 @@ void api_cancel(struct api_call **cp)
 void api_grant(struct api_call *c, size_t bytes)
 {
 	CHECK(c != NULL && !c->cancelled);
-	(void)bytes;
+	if (c->kind == FETCHING) {	/* never more than it gave */
+		CHECK(bytes <= c->len);
+		c->len -= bytes;
+	}
 }
 
 struct api_call *store_folder_list(const struct store_at *at, const char *path,
@@ -579,6 +582,7 @@ static void give_row(struct api_call *c, const struct msg *m, unsigned columns)
 			row.content.n = (size_t)(body + 4 - m->content);
 		row.columns |= COL_CONTENT;
 	}
+	c->len += 40;
 	((store_rows_cb *)c->rows)(c->ctx, &row, 1, 40);
 	buf_fini(&blob);
 	arena_fini(&a);
