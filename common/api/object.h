@@ -34,6 +34,7 @@ enum object_class {
 	CLASS_TRANSPORT = 12,		/* organisation-wide transport settings, one object */
 	CLASS_PUBLIC_FOLDER = 13,	/* a top-level public folder, and the mailbox it lives in */
 	CLASS_OAUTH_ISSUER = 19,	/* who signs the tokens that logins may show */
+	CLASS_GROUP_PAGE = 14,		/* members that a group's object has no room for */
 	CLASS_DIAL_PLAN = 20,		/* unified messaging: extensions that belong together */
 	CLASS_IP_GATEWAY = 21,		/* a SIP peer that calls come from */
 	CLASS_HUNT_GROUP = 22,		/* calls of a gateway for a pilot number: which dial plan */

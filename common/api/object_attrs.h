@@ -30,7 +30,8 @@
 	X(17, PASSWORD_HASH, "password-hash", BYTES, ATTR_SECRET, IN(MAILBOX),                         \
 	  "Argon2id or imported verifier, sealed")                                                   \
 	X(18, SCRAM, "scram-sha-256", BYTES, ATTR_SECRET, IN(MAILBOX), "SCRAM verifier, sealed")       \
-	X(19, MEMBER, "member", GUID, ATTR_MULTI | ATTR_MEMBER | ATTR_REF, IN(GROUP), "its members")   \
+	X(19, MEMBER, "member", GUID, ATTR_MULTI | ATTR_MEMBER | ATTR_REF,                         \
+	  IN(GROUP) | IN(GROUP_PAGE), "its members")   \
 	X(20, REQUIRE_AUTH, "require-sender-authentication", BOOL, 0, IN_RECIPIENT,                    \
 	  "only authenticated senders; on for new groups")                                           \
 	X(21, ACCEPT_FROM, "accept-only-from", GUID, ATTR_MULTI | ATTR_REF, IN_RECIPIENT,              \
@@ -97,6 +98,8 @@
 	  "its addresses follow the address policies")                                                 \
 	X(66, FORMER_GROUP, "former-group", GUID, ATTR_MULTI | ATTR_REF | ATTR_READONLY, IN(MAILBOX),  \
 	  "groups it was in when it was disabled, and will be when it is reconnected")                 \
+	X(67, MEMBER_PAGE, "member-page", GUID, ATTR_MULTI | ATTR_REF | ATTR_READONLY, IN(GROUP),      \
+	  "pages with more of its members")                                                            \
 	X(70, SHARED, "shared", BOOL, 0, IN(MAILBOX), "nobody's own: no login, others have access")    \
 	X(71, FULL_ACCESS, "full-access", GUID, ATTR_MULTI | ATTR_REF, IN_STORE,                       \
 	  "who may do all with its folders, and sees them under Other Users/")                       \

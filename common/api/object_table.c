@@ -23,6 +23,7 @@ static const char *const classes[] = {
 	[CLASS_TRANSPORT] = "transport",
 	[CLASS_PUBLIC_FOLDER] = "public-folder",
 	[CLASS_OAUTH_ISSUER] = "oauth",
+	[CLASS_GROUP_PAGE] = "group-page",
 	[CLASS_DIAL_PLAN] = "dial-plan",
 	[CLASS_IP_GATEWAY] = "ip-gateway",
 	[CLASS_HUNT_GROUP] = "hunt-group",

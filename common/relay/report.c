@@ -115,7 +115,8 @@ static void took_expired(void *ctx, struct queue_item **items, size_t n)
 		for (size_t k = 0; k < m->n_rcpts; k++) {
 			struct mail_rcpt *r = &m->rcpts[k];
 
-			if (r->action == ACTION_NONE)
+			/* Or a page of a group that was put off: resolve.h of hubs. */
+			if (r->action == ACTION_NONE || (r->action == ACTION_EXPANDED && !r->status[0]))
 				mail_report(m, r, ACTION_FAILED, "4.4.7",
 					    arena_printf(&m->arena, "QUEUE.Expired; message expired%s%s",
 							 r->diag[0] ? ": " : "", r->diag),

@@ -5,6 +5,7 @@
 #include "common/smtp/address.h"
 #include "roles/directory/addresses.h"
 #include "roles/directory/audit.h"
+#include "roles/directory/members.h"
 #include "roles/directory/um/um.h"
 #include <stdio.h>
 
@@ -171,6 +172,8 @@ static enum err delete(struct job *j)
 
 	if (!e)
 		e = clear_references(j, &j->was->guid);
+	if (!e && j->was->klass == CLASS_GROUP)
+		e = members_delete(j);
 	if (e)
 		return e;
 	j->o = object_new(j->a, j->was->klass);
@@ -201,6 +204,21 @@ static enum err begin_create(struct job *j)
 	return ERR_OK;
 }
 
+/* A group, or the one that a page belongs to. */
+static void note_group(struct job *j, const struct guid *in)
+{
+	struct guid group = *in;
+	int64_t after = 0;
+	struct object *o;
+
+	if (objects_by_guid(j->d->db, in, j->a, &o, NULL) != ERR_OK ||
+	    (o->klass == CLASS_GROUP_PAGE &&
+	     objects_linked(j->d->db, in, OBJ_MEMBER, &after, &group, 1) == 0))
+		return;
+	if (!object_has_guid(j->o, OBJ_FORMER_GROUP, &group))
+		object_add_bytes(j->o, OBJ_FORMER_GROUP, group.b, sizeof(group.b));
+}
+
 /* The groups it is a member of are noted; clear_references() takes it out of them. */
 static void leave_groups(struct job *j)
 {
@@ -212,7 +230,7 @@ static void leave_groups(struct job *j)
 	do {
 		n = objects_linked(j->d->db, &j->o->guid, OBJ_MEMBER, &after, in, PAGE);
 		for (size_t i = 0; i < n; i++)
-			object_add_bytes(j->o, OBJ_FORMER_GROUP, in[i].b, sizeof(in[i].b));
+			note_group(j, &in[i]);
 	} while (n == PAGE);
 }
 
@@ -228,10 +246,9 @@ static enum err rejoin_groups(struct job *j)
 
 		if (guid_from(v->bytes.p, v->bytes.n, &g) ||
 		    objects_by_guid(j->d->db, &g, j->a, &group, NULL) ||
-		    object_has_guid(group, OBJ_MEMBER, &j->o->guid))
+		    group->klass != CLASS_GROUP)
 			continue;
-		object_add_bytes(group, OBJ_MEMBER, j->o->guid.b, sizeof(j->o->guid.b));
-		e = batch_put(j->batch, group, j->eb);
+		e = members_join(j, group, &j->o->guid);
 	}
 	object_unset(j->o, OBJ_FORMER_GROUP);
 	return e;
@@ -269,6 +286,8 @@ static enum err begin(struct job *j)
 	const struct apply *ap = j->ap;
 	enum err e;
 
+	if (ap->klass == CLASS_GROUP_PAGE)
+		return err_set(j->eb, ERR_DENIED, "pages of members are the directory's own");
 	if (ap->what == APPLY_CREATE)
 		return begin_create(j);
 	e = apply_find(j->d, ap->klass, ap->name, &ap->guid, j->a, &j->was, j->eb);
@@ -298,6 +317,8 @@ static enum err change_object(struct job *j)
 	if (!e)
 		e = pull_along(j);
 	if (!e)
+		e = members_write(j);
+	if (!e)
 		e = batch_put(j->batch, j->o, j->eb);
 	return e;
 }
@@ -324,6 +345,8 @@ static enum err write_audit(struct job *j, enum err result)
 		name = ap->name ? ap->name : "";
 	l.object = log_clean(name, strlen(name), shown, sizeof(shown));
 	l.detail = result ? j->eb->text : audit_diff(j->a, j->was, deleted ? NULL : j->o);
+	if (!result && members_diff(j)[0])
+		l.detail = arena_printf(j->a, "%s; members in pages:%s", l.detail, members_diff(j));
 	l.result = err_text(result);
 	/* A failure's text must outlive what goes wrong while it is written down. */
 	l.detail = arena_str(j->a, l.detail);
@@ -365,6 +388,7 @@ enum err apply_run(struct directory *d, const struct apply *ap, struct arena *a,
 		walk_begin(d);
 	if (e && !ap->check_only)
 		audit_refusal(&j, e);
+	members_end(&j);
 	*out = e ? NULL : j.o;
 	return e;
 }

@@ -64,6 +64,7 @@ struct job {
 	struct object *o;		/* as it will be */
 	struct notes *notes;
 	struct errbuf *eb;
+	struct members *members;	/* of the group in hand: members.c; NULL: not asked for */
 };
 void job_note(struct job *j, const char *fmt, ...) A_PRINTF(2, 3);
 

@@ -1,6 +1,6 @@
 #include "common/replica/objects.h"
 #include "common/smtp/address.h"
-#include "roles/directory/apply.h"
+#include "roles/directory/members.h"
 
 /* One change of an attribute: value by value brought into the form that is stored. */
 
@@ -200,6 +200,23 @@ static enum err check_shape(struct job *j, const struct change *c, const struct 
 	return ERR_OK;
 }
 
+/* Members are many: they have their own place. */
+static enum err change_members(struct job *j, const struct change *c, const struct attr_info *i)
+{
+	struct guid *g = arena_alloc(j->a, MAX_VALUES * sizeof(*g));
+	enum err e = ERR_OK;
+	size_t n = 0;
+
+	for (const struct object_value *v = c->values; v && !e && c->op != CHANGE_UNSET; v = v->next) {
+		struct object_value s;
+
+		e = stored(j, i, v, &s);
+		if (!e)
+			e = guid_from(s.bytes.p, s.bytes.n, &g[n++]);
+	}
+	return e ? e : members_change(j, c->op, g, n);
+}
+
 enum err change_apply(struct job *j, const struct change *c)
 {
 	const struct attr_info *i = attr_by_id(c->attr);
@@ -211,6 +228,8 @@ enum err change_apply(struct job *j, const struct change *c)
 	if (i->flags & (ATTR_READONLY | ATTR_SECRET))
 		return err_set(j->eb, ERR_DENIED, "%s is set by the directory only", i->name);
 	e = check_shape(j, c, i);
+	if (!e && c->attr == OBJ_MEMBER)
+		return change_members(j, c, i);
 	if (!e && (c->op == CHANGE_SET || c->op == CHANGE_UNSET))
 		object_unset(j->o, c->attr);
 	if (c->op == CHANGE_UNSET)

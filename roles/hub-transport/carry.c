@@ -321,12 +321,13 @@ static void give_up_lost(const struct queue_item *it, struct mail *out)
 	uint32_t tries = 0;
 
 	for (size_t i = 0; i < it->mail->n_rcpts; i++)
-		if (it->mail->rcpts[i].tries > tries)
+		if (it->mail->rcpts[i].action == ACTION_NONE && it->mail->rcpts[i].tries > tries)
 			tries = it->mail->rcpts[i].tries;
 	for (size_t i = 0; i < out->n_rcpts; i++) {
 		struct mail_rcpt *r = &out->rcpts[i];
 
-		r->tries = r->kind == HOP_DATABASE ? tries : 0;
+		if (r->kind != HOP_SUBMIT)	/* there it is a depth: resolve.c */
+			r->tries = r->kind == HOP_DATABASE ? tries : 0;
 		if (r->kind == HOP_DATABASE && tries > LOST_TRIES)
 			mail_report(out, r, ACTION_FAILED, "5.1.1", "mailbox not found", "");
 	}

@@ -18,6 +18,7 @@ struct todo {
 	struct guid guid;
 	const struct mail_rcpt *from;	/* whose options go with it */
 	unsigned notify, depth;
+	bool paged;		/* a member of a page, or below one */
 };
 
 struct seen {
@@ -34,6 +35,8 @@ struct resolve {
 	struct arena arena;	/* of the whole run */
 	struct arena step;	/* objects of one entry */
 	struct list todo;
+	struct list pages;	/* of large groups, for when all else is resolved */
+	size_t n_pages, n_paged;	/* paged: results that came by pages */
 	struct hash seen;
 	struct guid sender;	/* the sender's object; null: not one of ours */
 	bool sender_known;	/* looked up */
@@ -44,10 +47,13 @@ struct resolve {
 
 /* ---- results ------------------------------------------------------------------ */
 
-/* Over the limit nobody gets it: half a group would be worse than none. */
-static bool is_full(struct resolve *rs)
+/* Over the limit nobody gets it: half a group would be worse than none.  What comes by
+ * pages is not counted: a large group is no mistake of the sender's. */
+static bool is_full(struct resolve *rs, const struct todo *t)
 {
-	if (rs->out->n_rcpts >= rs->max_rcpts)
+	size_t n = rs->out->n_rcpts;
+
+	if (n >= MAIL_MAX_RCPTS || (!t->paged && n - rs->n_paged >= rs->max_rcpts))
 		rs->over = true;
 	return rs->over;
 }
@@ -59,6 +65,7 @@ static struct mail_rcpt *result(struct resolve *rs, const struct todo *t, const 
 	r->orcpt = arena_str(&rs->out->arena, t->from->orcpt);
 	r->notify = t->notify;
 	r->due_ms = rs->now_ms;
+	rs->n_paged += t->paged;
 	/* Reports speak of the address that was written, RFC 3461 section 4.2. */
 	if (r->orcpt[0] == '\0' && strcasecmp(address, t->from->address) != 0 &&
 	    strlen(t->from->address) < 400)
@@ -68,7 +75,7 @@ static struct mail_rcpt *result(struct resolve *rs, const struct todo *t, const 
 
 static void fail(struct resolve *rs, const struct todo *t, const char *status, const char *diag)
 {
-	if (!is_full(rs))
+	if (!is_full(rs, t))
 		mail_report(rs->out, result(rs, t, t->address ? t->address : t->from->address),
 			    ACTION_FAILED, status, diag, "");
 }
@@ -99,6 +106,7 @@ static struct todo *child(struct resolve *rs, const struct todo *t)
 	c->from = t->from;
 	c->notify = t->notify;
 	c->depth = t->depth + 1;
+	c->paged = t->paged;
 	return c;
 }
 
@@ -122,7 +130,7 @@ static void outside(struct resolve *rs, const struct todo *t, const char *addres
 	}
 	if (!first_time(rs, key, strlen(key)))
 		return;
-	if (is_full(rs))
+	if (is_full(rs, t))
 		return;
 	route_domain(rs->route, domain_of(key), rs->in->size, &hop);
 	mail_route(rs->out, result(rs, t, address), hop.kind, hop.name);
@@ -217,7 +225,7 @@ static void mailbox(struct resolve *rs, const struct todo *t, const struct objec
 		fail(rs, t, "5.2.1", "mailbox is disabled");
 		return;
 	}
-	if (is_full(rs))
+	if (is_full(rs, t))
 		return;
 	r = result(rs, t, primary(t, o));
 	r->target = o->guid;
@@ -242,12 +250,18 @@ static void contact(struct resolve *rs, const struct todo *t, const struct objec
 	push(rs, c);
 }
 
-static void group(struct resolve *rs, const struct todo *t, const struct object *o)
+static void push_page(struct resolve *rs, struct todo *t)
 {
-	/* A report of success is about the group (RFC 3461 section 5.2.7.3). */
-	if ((t->notify & SMTP_NOTIFY_SUCCESS) && !is_full(rs))
-		mail_report(rs->out, result(rs, t, primary(t, o)), ACTION_EXPANDED, "2.0.0",
-			    "distribution group expanded", "");
+	if (!first_time(rs, t->guid.b, sizeof(t->guid.b)))
+		return;
+	t->paged = true;
+	list_init(&t->node);
+	list_add_tail(&rs->pages, &t->node);
+	rs->n_pages++;
+}
+
+static void members(struct resolve *rs, const struct todo *t, const struct object *o)
+{
 	for (const struct object_value *v = object_values(o, OBJ_MEMBER); v; v = v->next) {
 		struct todo *c = child(rs, t);
 
@@ -259,8 +273,60 @@ static void group(struct resolve *rs, const struct todo *t, const struct object 
 			fail(rs, t, "5.2.4", "RESOLVER.GRP.Expansion; group is too large");
 			return;
 		}
-		push(rs, c);
+		if (object_has_guid(o, OBJ_MEMBER_PAGE, &c->guid))
+			push_page(rs, c);
+		else
+			push(rs, c);
 	}
+}
+
+static void group(struct resolve *rs, const struct todo *t, const struct object *o)
+{
+	/* A report of success is about the group (RFC 3461 section 5.2.7.3). */
+	if ((t->notify & SMTP_NOTIFY_SUCCESS) && !is_full(rs, t))
+		mail_report(rs->out, result(rs, t, primary(t, o)), ACTION_EXPANDED, "2.0.0",
+			    "distribution group expanded", "");
+	members(rs, t, o);
+}
+
+/* ---- pages of large groups -------------------------------------------------------------- */
+
+/* For the next round: the queue gives it back as a recipient that names the page.  Its
+ * depth goes along, so that circles of groups end. */
+static void put_off(struct resolve *rs, const struct todo *t)
+{
+	struct mail_rcpt *r = result(rs, t, t->from->address);
+
+	r->target = t->guid;
+	r->action = ACTION_EXPANDED;
+	r->tries = t->depth;
+	mail_route(rs->out, r, HOP_SUBMIT, "");
+}
+
+static bool is_put_off(const struct mail_rcpt *r)
+{
+	return r->kind == HOP_SUBMIT && r->action == ACTION_EXPANDED && !guid_is_null(&r->target);
+}
+
+/* Everything else is resolved: a page, if there is room for all of it. */
+static void next_page(struct resolve *rs)
+{
+	struct todo *t = CONTAINER_OF(list_pop(&rs->pages), struct todo, node);
+	size_t room = MAIL_MAX_RCPTS - rs->out->n_rcpts, n = 0;
+	struct object *o;
+	enum err e = replica_by_guid(rs->replica, &t->guid, &rs->step, &o);
+
+	rs->n_pages--;
+	if (e == ERR_NOTFOUND || t->depth > MAX_DEPTH || (!e && o->klass != CLASS_GROUP_PAGE))
+		return;		/* gone since; in a circle everybody has been met */
+	for (const struct object_value *v = e ? NULL : object_values(o, OBJ_MEMBER); v; v = v->next)
+		n++;
+	if (rs->n_pages + 1 > room)
+		rs->over = true;
+	else if (e || n + rs->n_pages > room)
+		put_off(rs, t);
+	else
+		members(rs, t, o);
 }
 
 static void object(struct resolve *rs, const struct todo *t, const struct object *o)
@@ -268,6 +334,8 @@ static void object(struct resolve *rs, const struct todo *t, const struct object
 	if (!first_time(rs, o->guid.b, sizeof(o->guid.b)) || !may_send(rs, t, o))
 		return;
 	if (t->depth > MAX_DEPTH) {
+		if (t->paged)
+			return;
 		fail(rs, t, "5.4.6", "RESOLVER.FWD.Loop; too many levels");
 		return;
 	}
@@ -324,7 +392,7 @@ static void retry_later(struct resolve *rs, const struct todo *t)
 {
 	struct mail_rcpt *r;
 
-	if (is_full(rs))
+	if (is_full(rs, t))
 		return;
 	r = result(rs, t, t->address ? t->address : t->from->address);
 	r->due_ms = rs->now_ms + 60000;
@@ -373,6 +441,7 @@ struct resolve *resolve_new(struct replica *r, const struct route *route, struct
 	rs->relay = relay;
 	rs->now_ms = now_ms;
 	list_init(&rs->todo);
+	list_init(&rs->pages);
 	hash_init(&rs->seen);
 	for (size_t i = 0; i < m->n_rcpts; i++) {
 		struct todo *t = arena_alloc(&rs->arena, sizeof(*t));
@@ -380,7 +449,13 @@ struct resolve *resolve_new(struct replica *r, const struct route *route, struct
 		t->from = &m->rcpts[i];
 		t->address = t->from->address;
 		t->notify = t->from->notify;
-		push(rs, t);
+		if (is_put_off(t->from)) {
+			t->guid = t->from->target;
+			t->depth = t->from->tries;
+			push_page(rs, t);
+		} else {
+			push(rs, t);
+		}
 	}
 	return rs;
 }
@@ -389,11 +464,17 @@ bool resolve_step(struct resolve *rs, unsigned budget)
 {
 	struct list *n;
 
-	while (budget-- > 0 && !rs->over && (n = list_pop(&rs->todo))) {
-		entry(rs, CONTAINER_OF(n, struct todo, node));
+	while (budget-- > 0 && !rs->over) {
+		n = list_pop(&rs->todo);
+		if (n)
+			entry(rs, CONTAINER_OF(n, struct todo, node));
+		else if (rs->n_pages > 0)
+			next_page(rs);
+		else
+			return true;
 		arena_reset(&rs->step);
 	}
-	return rs->over || list_empty(&rs->todo);
+	return rs->over || (list_empty(&rs->todo) && rs->n_pages == 0);
 }
 
 /* All recipients that were named, each to be reported. */

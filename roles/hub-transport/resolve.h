@@ -12,6 +12,11 @@
  * A large group takes a while, so the work is done in steps: resolve_step() does
  * a bounded part and is called until it says that it is done.
  *
+ * A group with more members than an object can hold has them in pages.  What does not
+ * fit into one result is put off: a recipient of HOP_SUBMIT whose target is the page,
+ * which the next resolving of the message goes on with.  The limit on recipients does
+ * not count who came by a page.
+ *
  * Promises: a mailbox is named at most once in the result; the result has at
  * most MAIL_MAX_RCPTS recipients; loops of groups and forwards end.
  */

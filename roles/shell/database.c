@@ -1,3 +1,4 @@
+#include "roles/shell/names.h"
 #include "roles/shell/nouns.h"
 #include "roles/shell/objects.h"
 
@@ -59,7 +60,7 @@ enum err database_reindex_verb(struct shell *sh, const struct verb *v, int argc,
 	(void)v;
 	(void)argc;
 	e = find(sh, argv[0], &db, &server);
-	return e ? e : ask_reindex(sh, object_name_of(sh, &server), &db->guid);
+	return e ? e : ask_reindex(sh, names_of(sh, &server), &db->guid);
 }
 
 enum err database_check_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
@@ -77,7 +78,7 @@ enum err database_check_verb(struct shell *sh, const struct verb *v, int argc, c
 	if (e)
 		return e;
 	sh->table = table_single(&sh->arena);
-	e = ask_check(sh, object_name_of(sh, &server), &db->guid, fix, sh->table, &findings);
+	e = ask_check(sh, names_of(sh, &server), &db->guid, fix, sh->table, &findings);
 	if (e == ERR_OK && findings > 0 && !fix)
 		e = err_set(&sh->eb, ERR_CORRUPT, "%u findings; --fix mends counts", findings);
 	return e;

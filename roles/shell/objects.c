@@ -1,6 +1,7 @@
 #include "roles/shell/objects.h"
 
 #include "common/conf/conf.h"
+#include "roles/shell/names.h"
 #include "roles/shell/password.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -165,23 +166,11 @@ enum err object_changes(struct shell *sh, unsigned klass, char *const *words, in
 
 /* ---- showing ----------------------------------------------------------------------- */
 
-const char *object_name_of(struct shell *sh, const struct guid *g)
-{
-	struct errbuf before = sh->eb;
-	char text[GUID_TEXT];
-	struct object *o;
-
-	if (ask_get_guid(sh, g, &o) == ERR_OK && object_text(o, OBJ_NAME))
-		return object_text(o, OBJ_NAME);
-	sh->eb = before;
-	return arena_str(&sh->arena, guid_text(g, text));
-}
-
 const char *object_name_if_guid(struct shell *sh, const char *text)
 {
 	struct guid g;
 
-	return guid_parse(text, &g) == ERR_OK ? object_name_of(sh, &g) : text;
+	return guid_parse(text, &g) == ERR_OK ? names_of(sh, &g) : text;
 }
 
 static const char *value_text(struct shell *sh, const struct attr_info *a,
@@ -197,7 +186,7 @@ static const char *value_text(struct shell *sh, const struct attr_info *a,
 		if (guid_from(v->bytes.p, v->bytes.n, &g) != ERR_OK)
 			return "?";
 		if (a->flags & ATTR_REF)
-			return object_name_of(sh, &g);
+			return names_of(sh, &g);
 		hex = arena_alloc(&sh->arena, GUID_TEXT);
 		return guid_text(&g, hex);
 	case ATTR_BYTES:
@@ -209,6 +198,23 @@ static const char *value_text(struct shell *sh, const struct attr_info *a,
 	}
 }
 
+/* A large group's are in pages. */
+static void describe_members(struct shell *sh, const struct object *o, const struct attr_info *a,
+			     struct table *t)
+{
+	const struct object_value *v = object_values(o, OBJ_MEMBER);
+	struct object *page;
+	struct guid g;
+
+	for (; v; v = v->next)
+		if (!object_has_value(o, OBJ_MEMBER_PAGE, v->bytes))
+			table_item(t, value_text(sh, a, v));
+	for (v = object_values(o, OBJ_MEMBER_PAGE); v; v = v->next)
+		if (guid_from(v->bytes.p, v->bytes.n, &g) == ERR_OK &&
+		    ask_get_guid(sh, &g, &page) == ERR_OK)
+			describe_members(sh, page, a, t);
+}
+
 static void describe_attr(struct shell *sh, const struct object *o, const struct attr_info *a,
 			  struct table *t)
 {
@@ -216,6 +222,13 @@ static void describe_attr(struct shell *sh, const struct object *o, const struct
 
 	if (a->flags & ATTR_SECRET) {
 		table_text(t, a->name, "(set)");
+		return;
+	}
+	if (a->id == OBJ_MEMBER_PAGE)
+		return;			/* shown as what is in them */
+	if (a->id == OBJ_MEMBER) {
+		table_list(t, a->name);
+		describe_members(sh, o, a, t);
 		return;
 	}
 	if (a->flags & ATTR_MULTI) {
@@ -300,15 +313,9 @@ static const unsigned *list_columns(unsigned klass)
 	}
 }
 
-struct cached_name {
-	struct guid guid;
-	const char *name;
-};
-
 static enum err list_row(struct shell *sh, struct object *o, void *ctx)
 {
-	struct cached_name *last = ctx;
-
+	(void)ctx;
 	table_row(sh->table);
 	table_text(sh->table, NULL, object_text(o, OBJ_NAME));
 	for (const unsigned *c = list_columns(o->klass); *c; c++) {
@@ -327,12 +334,7 @@ static enum err list_row(struct shell *sh, struct object *o, void *ctx)
 		} else if (a->type == ATTR_NUMBER) {
 			table_number(sh->table, NULL, v->number);
 		} else if (a->type == ATTR_GUID && object_guid(o, *c, &g)) {
-			/* Thousands of mailboxes are in a handful of databases. */
-			if (last->name == NULL || !guid_eq(&g, &last->guid)) {
-				last->guid = g;
-				last->name = object_name_of(sh, &g);
-			}
-			table_text(sh->table, NULL, last->name);
+			table_text(sh->table, NULL, names_of(sh, &g));
 		} else {
 			table_text(sh->table, NULL, value_text(sh, a, v));
 		}
@@ -342,13 +344,12 @@ static enum err list_row(struct shell *sh, struct object *o, void *ctx)
 
 enum err object_list_verb(struct shell *sh, const struct verb *v, int argc, char **argv)
 {
-	struct cached_name last = { .name = NULL };
 	const char *columns = "name";
 
 	for (const unsigned *c = list_columns(v->klass); *c; c++)
 		columns = arena_printf(&sh->arena, "%s %s", columns, attr_by_id(*c)->name);
 	sh->table = table_new(&sh->arena, columns);
-	return ask_list(sh, v->klass, argc > 0 ? argv[0] : NULL, list_row, &last);
+	return ask_list(sh, v->klass, argc > 0 ? argv[0] : NULL, list_row, NULL);
 }
 
 /* ---- changing ------------------------------------------------------------------------ */

@@ -23,9 +23,7 @@ enum err object_value_parse(struct shell *sh, const struct attr_info *a, const c
 			    struct object_value *out) A_MUST_USE;
 /* All attributes into a single table; names stand for GUIDs. */
 void object_describe(struct shell *sh, const struct object *o, struct table *t);
-/* The name of the object with this GUID; its GUID as text if it is gone. */
-const char *object_name_of(struct shell *sh, const struct guid *g);
-/* The same for text that may be a GUID; other text as it is. */
+/* The name behind text that may be a GUID; other text as it is. */
 const char *object_name_if_guid(struct shell *sh, const char *text);
 /* The mailbox and the server that holds it. */
 enum err object_mailbox(struct shell *sh, const char *name, struct object **mailbox,

@@ -1,4 +1,4 @@
-#include "roles/shell/shell.h"
+#include "roles/shell/names.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -154,6 +154,7 @@ enum exit_code shell_run(struct shell *sh, int argc, char **argv)
 	}
 	skip = v->name ? 2 : 1;
 	code = run_verb(sh, v, argc - skip, argv + skip);
+	names_end(sh);
 	arena_reset(&sh->arena);
 	return code;
 }

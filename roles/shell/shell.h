@@ -22,6 +22,7 @@ struct shell {
 	bool interactive;	/* the prompt: an error does not end us */
 	struct link *link;	/* to the directory; made when first needed */
 	struct arena arena;	/* lives as long as one command */
+	struct names *names;	/* names.h */
 	struct table *table;	/* what the command found */
 	const char *below;	/* lines for people, below the table; NULL: none */
 	struct errbuf eb;	/* why it failed, for people */

@@ -1,4 +1,5 @@
 /* Sharing: rights on folders, mailboxes for groups, public folders. */
+#include "roles/shell/names.h"
 #include "roles/shell/nouns.h"
 #include "roles/shell/rights/rights.h"
 
@@ -63,7 +64,7 @@ static const char *who_text(struct shell *sh, const struct guid *g)
 		return "anyone";
 	if (guid_eq(g, &rights_authenticated))
 		return "authenticated";
-	return object_name_of(sh, g);
+	return names_of(sh, g);
 }
 
 static enum err show(struct shell *sh, const struct target *t)

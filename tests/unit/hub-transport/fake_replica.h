@@ -5,7 +5,7 @@
 
 struct replica {
 	struct arena arena;
-	struct object *o[1024];
+	struct object *o[16384];
 	size_t n;
 	const char *domain[8];
 	enum domain_kind kind[8];

@@ -1,4 +1,5 @@
 #include "common/base/check.h"
+#include "common/base/hash.h"
 #include "common/smtp/command.h"
 #include "roles/hub-transport/resolve.h"
 #include "tests/unit/hub-transport/fake_replica.h"
@@ -239,6 +240,98 @@ static void test_over_the_limit_nobody_gets_it(void **state)
 	mail_unref(&m);
 }
 
+/* ---- groups with pages ------------------------------------------------------------------- */
+
+#define PAGE 3000
+#define PAGES 3
+
+static struct object *page_of(struct rig *r, struct object *group, const char *name)
+{
+	struct object *p = fake_add(&r->replica, CLASS_GROUP_PAGE, name, NULL);
+
+	object_add_guid(group, OBJ_MEMBER, &p->guid);
+	object_add_guid(group, OBJ_MEMBER_PAGE, &p->guid);
+	return p;
+}
+
+/* Round after round, as the queue does: what is put off is the next round's message.
+ * Counts who gets it; everybody only once. */
+static size_t rounds(struct rig *r, struct mail *m, unsigned *n_rounds)
+{
+	size_t total = 0;
+	struct mail *in = mail_ref(m), *out;
+	struct hash seen;
+
+	hash_init(&seen);
+	for (*n_rounds = 0; in; ++*n_rounds) {
+		assert_true(*n_rounds < 100);
+		out = run(r, in, true, 300);
+		mail_unref(&in);
+		for (size_t i = 0; out && i < out->n_rcpts; i++) {
+			const struct mail_rcpt *c = &out->rcpts[i];
+
+			assert_int_not_equal(c->kind, HOP_REPORT);
+			if (c->kind == HOP_SUBMIT) {
+				if (!in)
+					in = mail_split(m);
+				mail_add_copy(in, c);
+			} else {
+				struct hash_node *n = arena_alloc(&m->arena, sizeof(*n));
+
+				if (hash_find(&seen, c->target.b, sizeof(c->target.b)))
+					continue;
+				hash_add(&seen, n, arena_dup(&m->arena, c->target.b, 16), 16);
+				total++;
+			}
+		}
+		mail_unref(&out);
+	}
+	hash_fini(&seen);
+	return total;
+}
+
+static void test_a_group_of_pages(void **state)
+{
+	struct rig *r = *state;
+	struct object *big = fake_add(&r->replica, CLASS_GROUP, "big", "big@in.test");
+	struct mail *m = letter("big@in.test", "ann@in.test", A, 1);
+	unsigned n;
+	char name[32];
+
+	member(r, "big", "ann");
+	for (int k = 0; k < PAGES; k++) {
+		struct object *p;
+
+		snprintf(name, sizeof(name), "page%d", k);
+		p = page_of(r, big, name);
+		for (int i = 0; i < PAGE; i++) {
+			snprintf(name, sizeof(name), "u%d.%d", k, i);
+			object_add_guid(p, OBJ_MEMBER, &user(r, name, &r->db1)->guid);
+		}
+	}
+	r->route.max_rcpts = 10;	/* does not count them */
+	assert_int_equal(rounds(r, m, &n), 1 + PAGES * PAGE);
+	assert_int_equal(n, PAGES);
+	mail_unref(&m);
+	/* A group inside a page that holds the large group: a circle, and it ends. */
+	member(r, "team", "big");
+	object_add_guid(r->replica.o[r->replica.n - 1 - PAGE], OBJ_MEMBER,
+			fake_guid(&r->replica, "team"));
+	m = letter("big@in.test", "ann@in.test", A, 1);
+	assert_int_equal(rounds(r, m, &n), 2 + PAGES * PAGE);	/* and bob */
+	mail_unref(&m);
+	/* Named recipients are counted as ever. */
+	m = letter("big@in.test ann@in.test bob@in.test", "ann@in.test", A, 1);
+	r->route.max_rcpts = 1;
+	{
+		struct mail *out = run(r, m, true, 300);
+
+		assert_string_equal(tell(r, out), "big@in.test!5.5.3 ann@in.test!5.5.3 bob@in.test!5.5.3");
+		mail_unref(&out);
+	}
+	mail_unref(&m);
+}
+
 static void test_a_senders_own_limit(void **state)
 {
 	struct rig *r = *state;
@@ -444,6 +537,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_cases),
 		T(test_over_the_limit_nobody_gets_it),
+		T(test_a_group_of_pages),
 		T(test_a_senders_own_limit),
 		T(test_success_is_reported_for_the_group),
 		T(test_directory_away_waits),
