@@ -17,7 +17,7 @@ for c in $("$TOOLS/hostile"); do
 	passed=$((passed + 1))
 done
 [ "$before" = "$(cat "$demo_dir"/pid/*)" ] || fail "a daemon was replaced"
-for d in directory mailbox hub edge cas; do
+for d in directory mailbox hub edge cas um; do
 	awk -v d=$d '/^VmHWM/ { print "peak memory " d " " int($2 / 1024) " MiB" }' \
 		"/proc/$(cat "$demo_dir/pid/$d")/status"
 done >"$work/peaks"

@@ -38,7 +38,7 @@ if command -v systemd-sysusers >/dev/null; then
 	systemd-sysusers /usr/lib/sysusers.d/bourse.conf >/dev/null 2>&1 || fail "accounts"
 else
 	groupadd -r bourse
-	for r in directory mailbox hub edge cas; do
+	for r in directory mailbox hub edge cas um; do
 		useradd -r -g bourse -d "/var/lib/bourse/$r" -s /usr/sbin/nologin "bourse-$r" || fail "accounts"
 	done
 fi
@@ -94,7 +94,7 @@ by_unit() {
 # organisation by_unit|by_root: join all, and let mail flow
 organisation() {
 	$1 directory
-	for r in mailbox hub cas; do
+	for r in mailbox hub cas um; do
 		token=$(bourse server add $r $r) || fail "no token for $r"
 		"bourse-$r" enrol "$token" >/dev/null || fail "$r cannot enrol"
 		[ $r != hub ] || echo 'internal = 127.0.0.1:26' >>/etc/bourse/bourse-hub.conf
@@ -128,7 +128,7 @@ pids=
 organisation by_unit
 
 # ---- who may read what -----------------------------------------------------------------
-roles='directory mailbox hub edge cas'
+roles='directory mailbox hub edge cas um'
 for r in $roles; do
 	for path in "/etc/bourse/keys/bourse-$r" "/etc/bourse/keys/bourse-$r/key" "/var/lib/bourse/$r"; do
 		[ "$(stat -c %U "$path")" = "bourse-$r" ] || fail "$path is $(stat -c %U "$path")'s"
