@@ -85,7 +85,7 @@ static bool read_connection(struct span v, char host[64], bool *v6)
 	struct span plain = until(&addr, '/');	/* multicast: no */
 
 	if (!span_is(net, "IN") || !(span_is(type, "IP4") || span_is(type, "IP6")) || addr.n ||
-	    plain.n == 0)
+	    plain.n == 0 || word(&v).n)
 		return false;
 	*v6 = span_is(type, "IP6");
 	return keep(plain, host, 64);
