@@ -28,6 +28,7 @@ enum right {
 	RIGHT_EXPUNGE = 512,		/* e */
 	RIGHT_ADMIN = 1024,		/* a: see and change rights */
 	RIGHT_ALL = 2047,
+	RIGHT_KNOWS = RIGHT_LOOKUP | RIGHT_READ,	/* one of them: he may know it is there */
 };
 
 extern const struct guid rights_anyone, rights_authenticated;

@@ -51,7 +51,7 @@ enum err access_get(struct db *db, const struct who *w, int64_t fid, unsigned wa
 
 	if (e || (*have & want) == want)
 		return e;
-	if (!(*have & RIGHT_LOOKUP))
+	if (!(*have & RIGHT_KNOWS))
 		return err_set(eb, ERR_NOTFOUND, "no rights on folder %lld", (long long)fid);
 	return err_set(eb, ERR_DENIED, "rights %u of %u on folder %lld", *have, want,
 		       (long long)fid);

@@ -9,7 +9,8 @@
  * of fid 0, the whole mailbox, together; rows that take away go last.
  *
  * What a stranger is told must not depend on what exists: who lacks a right gets
- * NOTFOUND, unless LOOKUP lets him know that the folder is there: then DENIED.
+ * NOTFOUND, unless LOOKUP or READ lets him know that the folder is there: then
+ * DENIED.
  */
 #include "common/api/rights.h"
 #include "common/base/guid.h"

@@ -250,7 +250,7 @@ static enum err may_change(struct tx *tx, struct flags_op *op, struct change *c,
 		return ERR_OK;
 	if (op->mode != FLAGS_REPLACE && want == 0 && op->keywords == NULL)
 		return access_check(tx->db, &op->who, (int64_t)op->fid, RIGHT_READ, eb);
-	return err_set(eb, rights & RIGHT_LOOKUP ? ERR_DENIED : ERR_NOTFOUND,
+	return err_set(eb, rights & RIGHT_KNOWS ? ERR_DENIED : ERR_NOTFOUND,
 		       "rights %u on folder %llu", rights, (unsigned long long)op->fid);
 }
 

@@ -144,16 +144,15 @@ static enum err may_create(struct db *db, const struct who *w, const struct path
 	for (size_t i = 0; i + 1 < p->n; i++) {
 		unsigned rights;
 
-		e = db_get_int(db, &q_child, &fid, eb, "iit", w->mbx, parent, p->key[i]);
+		e = db_get_int(db, &q_child, &fid, eb, "iit", w->mbx, fid, p->key[i]);
 		if (e == ERR_NOTFOUND)
 			break;
 		if (e == ERR_OK)
 			e = rights_of(db, w, fid, &rights, eb);
 		if (e)
 			return e;
-		if (!(rights & (RIGHT_LOOKUP | RIGHT_CREATE)))
-			break;
-		parent = fid;
+		if (rights & (RIGHT_KNOWS | RIGHT_CREATE))
+			parent = fid;
 	}
 	return access_check(db, w, parent, RIGHT_CREATE, eb);
 }

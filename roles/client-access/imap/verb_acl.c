@@ -197,7 +197,7 @@ static bool lacks(struct imap_session *s, const struct store_folder *f, unsigned
 {
 	if (f->rights & any)
 		return false;
-	imap_fail(s, f->rights & RIGHT_LOOKUP ? ERR_DENIED : ERR_NOTFOUND);
+	imap_fail(s, f->rights & RIGHT_KNOWS ? ERR_DENIED : ERR_NOTFOUND);
 	return true;
 }
 

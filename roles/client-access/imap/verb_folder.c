@@ -151,7 +151,7 @@ static enum next seen(struct imap_session *s, enum err e, const struct store_fol
 	if (e)
 		return imap_fail(s, e);
 	if (!(f->rights & RIGHT_LOOKUP))
-		return imap_fail(s, ERR_NOTFOUND);
+		return imap_fail(s, f->rights & RIGHT_READ ? ERR_DENIED : ERR_NOTFOUND);
 	return put(s, f->path, true, true);
 }
 

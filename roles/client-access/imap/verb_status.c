@@ -58,7 +58,7 @@ static enum next found(struct imap_session *s, enum err e, const struct store_fo
 	if (e)
 		return imap_fail(s, e);
 	if (!(f->rights & RIGHT_READ))
-		return imap_fail(s, f->rights & RIGHT_LOOKUP ? ERR_DENIED : ERR_NOTFOUND);
+		return imap_fail(s, f->rights & RIGHT_KNOWS ? ERR_DENIED : ERR_NOTFOUND);
 	status_put(s, f, *items);
 	return imap_finish(s, "OK Done.");
 }

@@ -146,6 +146,11 @@ static void test_making_folders(void **state)
 	assert_int_equal(act(rig, folder_create, w, "a/c/c", NULL), ERR_DENIED);
 	OK(grant(rig, own, "a", &bob, ACL_ADD, false, RIGHT_CREATE));
 	OK(act(rig, folder_create, w, "a/b/c", NULL));
+	OK(grant(rig, own, "a/hidden", &bob, ACL_ADD, false, RIGHT_CREATE));
+	OK(grant(rig, own, "a", &bob, ACL_REPLACE, false, 0));
+	OK(act(rig, folder_create, w, "a/hidden/d", NULL));
+	OK(grant(rig, own, "a/hidden", &bob, ACL_REPLACE, false, 0));
+	OK(grant(rig, own, "a", &bob, ACL_ADD, false, RIGHT_LOOKUP | RIGHT_CREATE));
 	/* A new folder has its parent's rows. */
 	assert_int_equal(rights(rig, &w, "a/b/c"), RIGHT_LOOKUP | RIGHT_CREATE);
 	assert_int_equal(act(rig, folder_delete, w, "a/b/c", NULL), ERR_DENIED);
@@ -195,7 +200,7 @@ static void test_flags_in_part(void **state)
 		{ RIGHT_DELETE, FLAGS_REPLACE, FLAG_DELETED | FLAG_SEEN, kw, ERR_OK, "1:68" },
 		{ RIGHT_SEEN, FLAGS_REPLACE, FLAG_DELETED, NULL, ERR_OK, "1:4" },
 		{ RIGHT_WRITE, FLAGS_REPLACE, FLAG_DELETED, NULL, ERR_OK, "1:0" },
-		{ RIGHT_READ, FLAGS_REPLACE, FLAG_DELETED, NULL, ERR_NOTFOUND, "1:4" },
+		{ RIGHT_READ, FLAGS_REPLACE, FLAG_DELETED, NULL, ERR_DENIED, "1:4" },
 		{ RIGHT_WRITE, FLAGS_REMOVE, FLAG_FORWARDED, NULL, ERR_OK, "1:0" },
 		{ RIGHT_SEEN, FLAGS_REMOVE, FLAG_FORWARDED, NULL, ERR_NOTFOUND, "1:4" },
 		{ RIGHT_READ, FLAGS_ADD, 0, NULL, ERR_OK, "1:4" },
@@ -264,7 +269,7 @@ static void test_copies_part_ways(void **state)
 	assert_folder(rig->inbox, "1:33");
 	c.move = true;
 	c.bulk = (struct bulk){ 0 };
-	assert_int_equal(rig_run(rig, copy, &c), ERR_NOTFOUND);
+	assert_int_equal(rig_run(rig, copy, &c), ERR_DENIED);
 	OK(grant(rig, rig_who(rig), "INBOX", &bob, ACL_ADD, false, RIGHT_DELETE | RIGHT_EXPUNGE));
 	c.bulk = (struct bulk){ 0 };
 	OK(rig_run(rig, copy, &c));
