@@ -15,6 +15,7 @@
 #include "roles/client-access/cas.h"
 #include "roles/client-access/front.h"
 #include "roles/client-access/imap/compress.h"
+#include "roles/client-access/imap/language.h"
 #include "roles/client-access/imap/uid_map.h"
 #include "roles/client-access/watch.h"
 
@@ -132,6 +133,7 @@ struct imap_session {
 	unsigned modes;			/* enum imap_mode */
 	bool says_modseq;		/* the tagged OK gets HIGHESTMODSEQ */
 	bool idling;
+	enum language language;
 	uint64_t n_commands;
 };
 
@@ -280,7 +282,8 @@ imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_i
 	imap_verb_lsub, imap_verb_status, imap_verb_append, imap_verb_replace,
 	imap_verb_setacl, imap_verb_deleteacl, imap_verb_getacl, imap_verb_listrights,
 	imap_verb_myrights, imap_verb_getmetadata, imap_verb_setmetadata, imap_verb_getquota,
-	imap_verb_getquotaroot, imap_verb_setquota, imap_verb_idle, imap_verb_fetch, imap_verb_store,
+	imap_verb_getquotaroot, imap_verb_setquota, imap_verb_genurlauth,
+	imap_verb_resetkey, imap_verb_urlfetch, imap_verb_language, imap_verb_idle, imap_verb_fetch, imap_verb_store,
 	imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search,
 	imap_verb_sort, imap_verb_thread;
 

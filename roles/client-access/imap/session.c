@@ -297,9 +297,26 @@ void imap_say_modseq(struct imap_session *s)
 	}
 }
 
+/* "NO [CODE (x)] Text.", the text in the client's language. */
+static const char *translated(struct imap_session *s, const char *reply)
+{
+	const char *text = strchr(reply, ' '), *said;
+
+	if (s->language == LANGUAGE_DEFAULT || text == NULL)
+		return reply;
+	if (text[1] == '[')
+		text = strstr(text, "] ");
+	if (text == NULL)
+		return reply;
+	text += *text == ']' ? 2 : 1;
+	said = language_text(s->language, text);
+	return said == text ? reply : arena_printf(&s->reader.arena, "%.*s%s",
+						   (int)(text - reply), reply, said);
+}
+
 static void say_reply(struct imap_session *s)
 {
-	const char *text = s->reply.len ? s->reply.data : "OK Done.";
+	const char *text = translated(s, s->reply.len ? s->reply.data : "OK Done.");
 	const bool modseq = s->says_modseq && s->state == IN_SELECTED &&
 			    strncmp(text, "OK ", 3) == 0 && text[3] != '[';
 	struct span tag = s->reader.cmd.tag;

@@ -66,14 +66,78 @@ static void cut_delimiter(char *name)
 		name[n - 1] = '\0';
 }
 
+/* RFC 6154 section 3: " (USE (\Drafts \Sent))"; a folder here has at most one use. */
+static bool lex_use(struct imap_lex *l, struct span uses[2], size_t *n)
+{
+	*n = 0;
+	if (imap_lex_peek(l) != ' ')
+		return imap_lex_end(l);
+	if (!imap_lex_sp(l) || !imap_lex_char(l, '(') || !imap_lex_word(l, "USE") ||
+	    !imap_lex_sp(l) || !imap_lex_char(l, '('))
+		return imap_lex_fail(l, "Expected USE.");
+	while (imap_lex_peek(l) != ')') {
+		struct span use;
+
+		if (*n > 0 && !imap_lex_sp(l))
+			return false;
+		if (!imap_lex_char(l, '\\') || !imap_lex_atom(l, &use))
+			return false;
+		uses[*n < 2 ? *n : 1] = use;
+		++*n;
+	}
+	l->p++;
+	return imap_lex_char(l, ')') && imap_lex_end(l);
+}
+
+/* The store's word for a use that a folder may be given; NULL: none. */
+static const char *role_of(struct span use)
+{
+	static const char *const roles[] = { "archive", "drafts", "junk", "sent", "trash" };
+
+	for (size_t i = 0; i < N_ELEMS(roles); i++)
+		if (span_is(use, roles[i]))
+			return roles[i];
+	return NULL;
+}
+
+static const char use_refused[] = "NO [USEATTR] No folder can be given that use.";
+
+/* EXISTS: of the name, or of the use? */
+static enum next which_exists(struct imap_session *s, enum err e, const struct store_folder *f)
+{
+	(void)f;
+	return e == ERR_NOTFOUND ? imap_finish(s, "%s", use_refused) : imap_fail(s, ERR_EXISTS);
+}
+
+static void created_with_use(void *ctx, enum err e, const struct store_folders *f)
+{
+	struct imap_session *s = ctx;
+
+	if (e != ERR_EXISTS) {
+		created(s, e, f);
+		return;
+	}
+	imap_call_done(s);
+	folder_find(s, s->run, which_exists);
+	imap_pump(s);
+}
+
 enum next imap_verb_create(struct imap_session *s)
 {
+	struct imap_lex *l = &s->reader.cmd.args;
+	const char *role = NULL;
+	struct span uses[2];
 	struct ns_place p;
+	size_t n;
 	char *name;
 	enum err e;
 
-	if (!one_mailbox(s, &name))
+	if (!imap_lex_sp(l) || !imap_lex_mailbox(l, &name) || !lex_use(l, uses, &n))
 		return imap_bad(s);
+	if (n > 0)
+		role = n == 1 ? role_of(uses[0]) : NULL;
+	if (n > 0 && role == NULL)
+		return imap_finish(s, "%s", use_refused);
 	cut_delimiter(name);
 	if (strcmp(name, "INBOX") == 0)
 		return imap_fail(s, ERR_EXISTS);
@@ -84,7 +148,9 @@ enum next imap_verb_create(struct imap_session *s)
 		return may_not_make(s, name, e);
 	s->run = name;
 	s->at = p.at;
-	s->call = store_folder_create(&s->at, p.path, NULL, created, s);
+	if (role && !p.own)
+		return imap_finish(s, "%s", use_refused);
+	s->call = store_folder_create(&s->at, p.path, role, role ? created_with_use : created, s);
 	return imap_await(s);
 }
 

@@ -18,7 +18,7 @@ static const struct imap_verb verbs[] = {
 	{ "NAMESPACE",     imap_verb_namespace,     IN_USER,     0, "NAMESPACE" },
 	{ "SELECT",        imap_verb_select,        IN_USER,     VERB_STORE, NULL },
 	{ "EXAMINE",       imap_verb_examine,       IN_USER,     VERB_STORE, NULL },
-	{ "CREATE",        imap_verb_create,        IN_USER,     VERB_STORE, NULL },
+	{ "CREATE",        imap_verb_create,        IN_USER,     VERB_STORE, "CREATE-SPECIAL-USE" },
 	{ "DELETE",        imap_verb_delete,        IN_USER,     VERB_STORE, NULL },
 	{ "RENAME",        imap_verb_rename,        IN_USER,     VERB_STORE, NULL },
 	{ "SUBSCRIBE",     imap_verb_subscribe,     IN_USER,     VERB_STORE, NULL },
@@ -38,10 +38,14 @@ static const struct imap_verb verbs[] = {
 	  VERB_STORE | VERB_STREAM | VERB_UID | VERB_NUMBERS | VERB_WRITE, "REPLACE" },
 	{ "GETMETADATA",   imap_verb_getmetadata,   IN_USER,     VERB_STORE, "METADATA" },
 	{ "SETMETADATA",   imap_verb_setmetadata,   IN_USER,     VERB_STORE, NULL },
+	{ "GENURLAUTH",    imap_verb_genurlauth,    IN_USER,     VERB_STORE, "URLAUTH" },
+	{ "RESETKEY",      imap_verb_resetkey,      IN_USER,     VERB_STORE, NULL },
+	{ "URLFETCH",      imap_verb_urlfetch,      IN_USER,     VERB_STORE, NULL },
 	{ "GETQUOTA",      imap_verb_getquota,      IN_USER,     VERB_STORE,
 	  "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MAILBOX QUOTA=RES-ANNOTATION-STORAGE" },
 	{ "GETQUOTAROOT",  imap_verb_getquotaroot,  IN_USER,     VERB_STORE, NULL },
 	{ "SETQUOTA",      imap_verb_setquota,      IN_USER,     VERB_STORE, NULL },
+	{ "LANGUAGE",      imap_verb_language,      IN_ANY,      0, NULL },
 	{ "IDLE",          imap_verb_idle,          IN_USER,     0, "IDLE" },
 	{ "CHECK",         imap_verb_check,         IN_SELECTED, VERB_SYNC, NULL },
 	{ "CLOSE",         imap_verb_close,         IN_SELECTED, VERB_STORE, NULL },
@@ -75,6 +79,7 @@ static const struct {
 	{ "CONDSTORE", IN_USER },
 	{ "QRESYNC", IN_USER },
 	{ "UIDONLY", IN_USER },
+	{ "LANGUAGE", IN_USER },
 };
 
 const struct imap_verb *imap_verb_find(struct span name)
