@@ -76,6 +76,7 @@ struct imap_saved {
 
 struct imap_sync;
 struct since;
+struct notify;
 
 /* What ENABLE has switched on, for the rest of the connection. */
 enum imap_mode {
@@ -129,6 +130,9 @@ struct imap_session {
 	struct imap_saved saved;
 	struct imap_sync *sync;
 	struct since *since;
+	struct notify *notify;		/* NULL: the client wants no news */
+	bool quiet;			/* the command is our own, for NOTIFY */
+	bool own_names;			/* folders were made or renamed by this client */
 	bool condstore;			/* the client knows MODSEQ */
 	unsigned modes;			/* enum imap_mode */
 	bool says_modseq;		/* the tagged OK gets HIGHESTMODSEQ */
@@ -275,7 +279,7 @@ enum next compress_refill(struct imap_session *s);
 /* ---- verbs ----------------------------------------------------------------------- */
 
 imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_id,
-	imap_verb_compress, imap_verb_enable, imap_verb_namespace, imap_verb_starttls, imap_verb_login,
+	imap_verb_compress, imap_verb_notify, imap_verb_enable, imap_verb_namespace, imap_verb_starttls, imap_verb_login,
 	imap_verb_authenticate, imap_verb_select, imap_verb_examine, imap_verb_check,
 	imap_verb_close, imap_verb_unselect, imap_verb_create, imap_verb_delete,
 	imap_verb_rename, imap_verb_subscribe, imap_verb_unsubscribe, imap_verb_list,

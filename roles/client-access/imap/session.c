@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "roles/client-access/account.h"
 #include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/notify.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,7 +185,12 @@ static enum next step_read(struct imap_session *s)
 {
 	size_t n = s->cur.n, used;
 	enum imap_read ev;
+	enum next next;
 
+	if (s->stopping && (s->verb == NULL || s->idling || s->sasl)) {
+		out_str(s, GOING_DOWN);
+		return NEXT_DONE;
+	}
 	if (s->verb && (s->verb->flags & VERB_STREAM) && s->reader.left > 0) {
 		size_t room = append_room(s);
 
@@ -198,8 +204,10 @@ static enum next step_read(struct imap_session *s)
 	s->cur.n -= used;
 	if (ev == IMAP_READ_MORE && used > 0 && s->cur.n > 0)
 		return NEXT_MORE;
-	if (ev == IMAP_READ_MORE && s->cur.n == 0)
-		return compress_refill(s);
+	if (ev == IMAP_READ_MORE && s->cur.n == 0) {
+		next = compress_refill(s);
+		return next == NEXT_WAIT ? notify_tell(s) : next;
+	}
 	return on_event(s, ev);
 }
 
@@ -333,7 +341,10 @@ static void say_reply(struct imap_session *s)
 static enum next step_reply(struct imap_session *s)
 {
 	CHECK(s->call == NULL);
+	if (s->quiet)
+		return notify_fetched(s);
 	say_reply(s);
+	notify_note(s);
 	if (strncmp(s->reply.data, "BAD", 3) != 0)
 		s->bad_commands = 0;
 	else if (++s->bad_commands == (s->state == IN_NOAUTH ? MAX_BAD : MAX_BAD_USER)) {
@@ -344,10 +355,6 @@ static enum next step_reply(struct imap_session *s)
 	buf_release(&s->reply);
 	drop_command(s);
 	s->step = STEP_READ;
-	if (s->stopping) {
-		out_str(s, GOING_DOWN);
-		return NEXT_DONE;
-	}
 	return out_full(s) ? NEXT_WAIT : NEXT_MORE;
 }
 
@@ -478,11 +485,8 @@ static void session_shutdown(void *session)
 	s->stopping = true;
 	/* A command that runs is finished first, and so is the message of an APPEND
 	 * that is under way. */
-	if (s->step != STEP_READ || (s->verb && !s->idling && !s->sasl))
-		return;
-	out_str(s, GOING_DOWN);
-	s->step = STEP_BYE;
-	imap_pump(s);
+	if (s->step == STEP_READ)
+		imap_pump(s);
 }
 
 static void session_recheck(void *session, const struct guid *who)
@@ -512,6 +516,7 @@ static void session_close(void **session)
 	login_cancel(&s->login_call);
 	sasl_cancel(&s->sasl);
 	users_leave(&s->seat);
+	notify_free(s);
 	if (s->run_free)
 		s->run_free(s);
 	sync_free(s);

@@ -9,7 +9,7 @@
  * 4. The feed is in order of change, not of UID, so new UIDs are collected and
  *    said when all pages are here; only then v->cn moves.
  */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/notify.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +86,7 @@ static void say_exists(struct imap_session *s)
 	uid_map_own(&v->map);
 	for (size_t i = 0; i < y->n_fresh; i++)
 		uid_map_append(v->map, y->fresh[i]);
+	notify_fresh(s, y->fresh[0], y->fresh[y->n_fresh - 1]);
 	out_fmt(s, "* %u EXISTS\r\n", uid_map_total(v->map));
 	if (v->uidnext <= uid_map_last(v->map))
 		v->uidnext = uid_map_last(v->map) + 1;
@@ -210,7 +211,7 @@ static bool say_flags(struct imap_session *s)
 		struct changed *c = y->first;
 		uint32_t seq = uid_map_seq(s->view.map, c->uid);
 
-		if (seq == 0 || own_knows(&s->own, c->uid, c->modseq))
+		if (seq == 0 || own_knows(&s->own, c->uid, c->modseq) || !notify_wants_flags(s))
 			continue;
 		if (out_full(s))
 			return false;

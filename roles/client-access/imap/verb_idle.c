@@ -1,12 +1,12 @@
 /* IDLE (RFC 2177): changes are told as they come, until the client says DONE. */
-#include "roles/client-access/imap/imap.h"
+#include "roles/client-access/imap/notify.h"
 
 static imap_work_fn back_to_idle;
 
 /* Begin to tell, if there is news and its store can be reached. */
 static void tell(struct imap_session *s)
 {
-	if (s->state == IN_SELECTED && s->view.dirty &&
+	if (s->state == IN_SELECTED && s->view.dirty && notify_allows_idle(s) &&
 	    imap_locate(s, true) == ERR_OK)
 		sync_start(s, back_to_idle);	/* its step now */
 }

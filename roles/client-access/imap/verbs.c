@@ -15,6 +15,7 @@ static const struct imap_verb verbs[] = {
 	{ "AUTHENTICATE",  imap_verb_authenticate,  IN_NOAUTH,   VERB_SECRET, NULL },
 	{ "COMPRESS",      imap_verb_compress,      IN_USER,     0, "COMPRESS=DEFLATE" },
 	{ "ENABLE",        imap_verb_enable,        IN_USER,     0, "ENABLE" },
+	{ "NOTIFY",        imap_verb_notify,        IN_USER,     VERB_STORE | VERB_SYNC, "NOTIFY" },
 	{ "NAMESPACE",     imap_verb_namespace,     IN_USER,     0, "NAMESPACE" },
 	{ "SELECT",        imap_verb_select,        IN_USER,     VERB_STORE, NULL },
 	{ "EXAMINE",       imap_verb_examine,       IN_USER,     VERB_STORE, NULL },

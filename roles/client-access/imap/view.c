@@ -2,6 +2,7 @@
 #include "roles/client-access/imap/imap.h"
 
 #include "roles/client-access/imap/namespace.h"
+#include "roles/client-access/imap/notify.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ static void on_hint(struct watch_seat *seat)
 	s->view.dirty = true;
 	if (s->idling)
 		idle_news(s);
+	else
+		notify_news(s);
 }
 
 void view_share(struct imap_session *s)
