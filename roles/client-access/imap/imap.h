@@ -75,6 +75,8 @@ struct imap_saved {
 };
 
 struct imap_sync;
+struct search_context;
+struct context_run;
 struct since;
 struct notify;
 
@@ -128,6 +130,8 @@ struct imap_session {
 	struct imap_view view;		/* valid in IN_SELECTED */
 	struct imap_own own;
 	struct imap_saved saved;
+	struct search_context *contexts;	/* results kept up to date; context.c */
+	struct context_run *context_run;	/* their update under way */
 	struct imap_sync *sync;
 	struct since *since;
 	struct notify *notify;		/* NULL: the client wants no news */
@@ -262,6 +266,16 @@ void saved_clear(struct imap_session *s);	/* "$" is empty; search_saved.c */
 void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq);
 bool own_knows(const struct imap_own *o, uint32_t uid, uint64_t modseq);
 
+/* ---- context.c: results that are kept up to date (RFC 5267) ------------------------------ */
+
+/* The client has been told what changed: tell what came and went in its results, then
+ * then(). */
+enum next context_update(struct imap_session *s, imap_work_fn *then);
+/* These UIDs go; said before their EXPUNGE is. */
+void context_gone(struct imap_session *s, struct uid_range gone);
+void context_free(struct imap_session *s);	/* all of them */
+void context_run_free(struct imap_session *s);	/* the session ends in the middle */
+
 /* ---- sync.c -------------------------------------------------------------------- */
 
 /* Learn what changed and tell the client.  Runs as STEP_WORK or STEP_SYNC; ends
@@ -289,7 +303,7 @@ imap_work_fn imap_verb_capability, imap_verb_noop, imap_verb_logout, imap_verb_i
 	imap_verb_getquotaroot, imap_verb_setquota, imap_verb_genurlauth,
 	imap_verb_resetkey, imap_verb_urlfetch, imap_verb_language, imap_verb_idle, imap_verb_fetch, imap_verb_store,
 	imap_verb_copy, imap_verb_move, imap_verb_expunge, imap_verb_search,
-	imap_verb_sort, imap_verb_thread;
+	imap_verb_sort, imap_verb_thread, imap_verb_esearch, imap_verb_cancelupdate;
 
 /* A hint came while the client idles; pumps. */
 void idle_news(struct imap_session *s);

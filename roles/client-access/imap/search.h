@@ -23,8 +23,24 @@ struct search_needle {
 	struct uid_ranges maybe;
 };
 
+/* What a search inside another command has put aside. */
+struct search_outer {
+	struct arena arena;
+	void *run;
+	void (*run_free)(struct imap_session *s);
+};
+
 struct search_run {
 	struct imap_search q;
+	struct span program;		/* q as it was sent; lives as long as the command */
+	bool is_fleeting;		/* a key of the moment: no context can be made of it */
+	uint64_t begun_modseq;		/* what the folder was known to be when it began */
+	struct uid_ranges only;		/* n > 0: look among these alone */
+	bool is_nested;
+	struct search_outer outer;	/* if is_nested */
+	enum err failed;		/* a nested one does not end the command */
+	const char *path;		/* of ESEARCH: the folder, else NULL */
+	uint32_t uidvalidity;
 	bool uid;
 	int64_t now_ms;
 	imap_work_fn *then;
@@ -96,6 +112,13 @@ enum next search_fail(struct imap_session *s, enum err e);
 /* What the run holds beside the arena; it may start again. */
 void search_drop(struct search_run *r);
 
+/* A search inside another command, with memory of its own: for each folder of an
+ * ESEARCH, for each context that is updated.  program: what stands behind "SEARCH ".
+ * NULL: it cannot be read.  then() looks at r->failed, and ends it by search_unnest(),
+ * after which s->run is what it was. */
+struct search_run *search_nest(struct imap_session *s, struct span program, bool uid);
+void search_unnest(struct imap_session *s);
+
 /* search_plan.c: move what the store can answer from the tree into r->query. */
 void search_plan(struct imap_session *s, struct search_run *r);
 /* Only these can be hits: keep what of r->within lies in them. */
@@ -106,12 +129,21 @@ enum tri search_eval(struct imap_session *s, const struct search_run *r, bool fi
 /* ---- search_say.c ------------------------------------------------------------------- */
 
 enum next search_say(struct imap_session *s);	/* SEARCH or ESEARCH, SAVE; ends the command */
+enum err search_put(struct imap_session *s) A_MUST_USE;	/* only the line of ESEARCH */
 /* "* ESEARCH (TAG "a1") UID" */
 void search_say_head(struct imap_session *s, const struct search_run *r);
 uint32_t search_name(struct imap_session *s, const struct search_run *r, uint32_t uid);
 /* The positions, from 1, that PARTIAL means among n; false: none. */
 bool search_partial(const struct imap_partial *p, uint64_t n, uint64_t *from, uint64_t *to);
 void search_say_range(struct imap_session *s, const struct imap_partial *p);	/* "-1:-100" */
+
+/* ---- context.c: results that are kept up to date (RFC 5267) ----------------------------- */
+
+/* The tag of this command names a context already: it is BAD. */
+bool context_is_used(const struct imap_session *s);
+/* The search is done: keep its hits up to date, or say NOUPDATE. */
+void context_add(struct imap_session *s, struct search_run *r);
+void context_refuse(struct imap_session *s, struct span tag);	/* NOUPDATE */
 
 /* ---- search_saved.c: "$" of RFC 5182 ------------------------------------------------- */
 

@@ -292,6 +292,8 @@ void search_plan(struct imap_session *s, struct search_run *r)
 	r->within = (struct uid_ranges){ arena_dup(a, &(struct uid_range){ 1, last },
 						   sizeof(struct uid_range)), 1 };
 	r->whole = true;
+	if (r->only.n > 0)
+		search_narrow(s, r, r->only);
 	plan_key(s, r, 0);
 	need(s, r, 0);
 	if (r->q.has_modseq) {		/* the hits' highest is part of the answer */

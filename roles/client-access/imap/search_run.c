@@ -91,8 +91,12 @@ bool search_texts(struct imap_session *s, struct search_run *r)
 /* A search that failed saves nothing (RFC 5182 section 2.1). */
 enum next search_fail(struct imap_session *s, enum err e)
 {
-	const struct search_run *r = s->run;
+	struct search_run *r = s->run;
 
+	if (r->is_nested) {
+		r->failed = e;
+		return imap_work(s, r->then);
+	}
 	if (r->q.returns & IMAP_RETURN_SAVE)
 		saved_clear(s);
 	if (e == ERR_LIMIT)
@@ -454,6 +458,55 @@ static enum next rows_work(struct imap_session *s)
 	return r->reading ? read_message(s) : next_row(s);
 }
 
+/* ---- inside another command ---------------------------------------------------------------- */
+
+void search_unnest(struct imap_session *s)
+{
+	struct search_run *r = s->run;
+	struct search_outer outer = r->outer;
+
+	CHECK(r->is_nested);
+	search_drop(r);
+	arena_fini(&s->reader.arena);		/* r was there */
+	s->reader.arena = outer.arena;
+	s->run = outer.run;
+	s->run_free = outer.run_free;
+}
+
+/* The session ends in the middle. */
+static void drop_nested(struct imap_session *s)
+{
+	search_unnest(s);
+	if (s->run_free)
+		s->run_free(s);
+}
+
+static bool read_program(struct imap_session *s, struct search_run *r)
+{
+	struct imap_lex l;
+
+	imap_lex_init(&l, r->program, &s->reader.arena);
+	return imap_lex_search(&l, &r->q) && search_texts(s, r);
+}
+
+struct search_run *search_nest(struct imap_session *s, struct span program, bool uid)
+{
+	struct search_outer outer = { s->reader.arena, s->run, s->run_free };
+	struct search_run *r;
+
+	arena_init(&s->reader.arena);
+	r = search_new(s);
+	r->is_nested = true;
+	r->outer = outer;
+	r->program = program;
+	r->uid = uid;
+	s->run_free = drop_nested;
+	if (read_program(s, r))
+		return r;
+	search_unnest(s);
+	return NULL;
+}
+
 /* ---- the beginning ------------------------------------------------------------------------ */
 
 static enum next begin(struct imap_session *s)
@@ -521,10 +574,21 @@ static bool ask_find(struct imap_session *s)
 	return any;
 }
 
+/* Numbers and "$" are of the moment of the command (RFC 5267 4.3). */
+static bool is_fleeting(const struct imap_search *q)
+{
+	for (size_t i = 0; i < q->n_keys; i++)
+		if (q->keys[i].op == IMAP_KEY_SEQ || q->keys[i].op == IMAP_KEY_SAVED)
+			return true;
+	return false;
+}
+
 enum next search_start(struct imap_session *s, struct search_run *r, imap_work_fn *then)
 {
 	r->then = then;
 	r->now_ms = clock_wall_ms();
+	r->begun_modseq = s->view.highestmodseq;
+	r->is_fleeting = is_fleeting(&r->q);
 	imap_seqset_init(&r->candidates, &s->reader.arena, SEARCH_HITS);
 	imap_seqset_init(&r->hits, &s->reader.arena, SEARCH_HITS);
 	if (r->q.has_modseq)

@@ -28,7 +28,13 @@ void search_say_head(struct imap_session *s, const struct search_run *r)
 {
 	struct span tag = s->reader.cmd.tag;
 
-	out_fmt(s, "* ESEARCH (TAG \"%.*s\")%s", (int)tag.n, tag.p, r->uid ? " UID" : "");
+	out_fmt(s, "* ESEARCH (TAG \"%.*s\"", (int)tag.n, tag.p);
+	if (r->path) {				/* RFC 7377 section 2.1 */
+		out_str(s, " MAILBOX ");
+		out_mailbox(s, r->path);
+		out_fmt(s, " UIDVALIDITY %u", r->uidvalidity);
+	}
+	out_fmt(s, ")%s", r->uid ? " UID" : "");
 }
 
 /* ---- saving -------------------------------------------------------------------------- */
@@ -91,6 +97,8 @@ static enum next finish(struct imap_session *s)
 {
 	struct search_run *r = s->run;
 
+	if (r->q.returns & IMAP_RETURN_UPDATE)
+		context_add(s, r);
 	if ((r->q.returns & IMAP_RETURN_SAVE) && save(s, r) != ERR_OK)
 		return imap_finish(s, "NO [NOTSAVED] Too many messages to keep.");
 	return imap_finish(s, "OK Done.");
@@ -193,7 +201,7 @@ static uint64_t modseq_of(const struct search_run *r)
 	return r->highest_modseq;
 }
 
-static enum next say_esearch(struct imap_session *s)
+enum err search_put(struct imap_session *s)
 {
 	struct search_run *r = s->run;
 	const struct imap_seqset *h = &r->hits;
@@ -213,16 +221,18 @@ static enum next say_esearch(struct imap_session *s)
 	if (r->q.has_modseq && h->n)
 		out_fmt(s, " MODSEQ %llu", (unsigned long long)modseq_of(r));
 	out_str(s, "\r\n");
-	return e ? search_fail(s, e) : finish(s);
+	return e;
 }
 
 enum next search_say(struct imap_session *s)
 {
 	struct search_run *r = s->run;
+	enum err e = ERR_OK;
 
 	if (!r->q.esearch)
 		return say_list(s);
-	if ((r->q.returns & IMAP_RETURN_SAYS) == 0)	/* only SAVE: nothing is said */
-		return finish(s);
-	return say_esearch(s);
+	/* Only SAVE: nothing is said.  ESEARCH: nothing of a folder without hits. */
+	if ((r->q.returns & IMAP_RETURN_SAYS) && (r->path == NULL || r->hits.n > 0))
+		e = search_put(s);
+	return e ? search_fail(s, e) : finish(s);
 }

@@ -520,6 +520,7 @@ static void session_close(void **session)
 	if (s->run_free)
 		s->run_free(s);
 	sync_free(s);
+	context_run_free(s);
 	if (s->state == IN_SELECTED)
 		view_close(s);
 	if (s->verb && (s->verb->flags & VERB_SECRET))

@@ -122,6 +122,7 @@ static enum next finish(struct imap_session *s)
 {
 	struct imap_sync *y = s->sync;
 	imap_work_fn *then = y->then;
+	bool asked;
 
 	if (y->asks && !y->failed) {
 		say_exists(s);
@@ -130,8 +131,9 @@ static enum next finish(struct imap_session *s)
 	} else if (y->asks) {
 		s->says_modseq = false;		/* what others did is not told yet */
 	}
+	asked = y->asks && !y->failed;
 	sync_free(s);
-	return then(s);
+	return asked && s->contexts ? context_update(s, then) : then(s);
 }
 
 /* False: no room in the output. */
@@ -149,6 +151,7 @@ static bool say_expunge(struct imap_session *s)
 		}
 		if (out_full(s))
 			return false;
+		context_gone(s, (struct uid_range){ uid, uid });
 		out_fmt(s, "* %u EXPUNGE\r\n", uid_map_seq(s->view.map, uid));
 		view_remove(s, &(struct uid_range){ uid, uid }, 1);
 		r->last = uid - 1;		/* 0 ends it: first is at least 1 */
@@ -187,9 +190,11 @@ static bool say_vanished(struct imap_session *s)
 	do {
 		if (out_full(s))
 			return false;
-		for (n = 0; n < VANISHED_RANGES && next_gone(s, &line[n]); n++) {
-			out_str(s, n ? "," : "* VANISHED ");
-			out_range(s, line[n]);
+		for (n = 0; n < VANISHED_RANGES && next_gone(s, &line[n]); n++)
+			context_gone(s, line[n]);
+		for (size_t i = 0; i < n; i++) {
+			out_str(s, i ? "," : "* VANISHED ");
+			out_range(s, line[i]);
 		}
 		if (n > 0)
 			out_str(s, "\r\n");

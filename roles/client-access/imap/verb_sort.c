@@ -264,6 +264,8 @@ enum next imap_verb_sort(struct imap_session *s)
 		return imap_bad(s);
 	if (!search_texts(s, r))
 		return NEXT_MORE;
+	if (r->q.returns & IMAP_RETURN_UPDATE)	/* RFC 5267 4.3.1: not of an order */
+		context_refuse(s, s->reader.cmd.tag);
 	return search_start(s, r, sort_hits);
 }
 

@@ -65,6 +65,7 @@ void view_close(struct imap_session *s)
 	free(s->view.path);
 	words_free(&s->view);
 	saved_clear(s);
+	context_free(s);
 	memset(&s->view, 0, sizeof(s->view));
 	s->state = IN_AUTH;
 }

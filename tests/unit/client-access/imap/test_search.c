@@ -41,6 +41,28 @@ static const struct talk cases[] = {
 	  "d THREAD JWZ UTF-8 ALL\r\ne THREAD REFERENCES UTF-8\r\n",
 	  "* THREAD (2)((1)(3)(4))\r\na OK Done.\r\n* THREAD (1 9)\r\nb OK Done.\r\n* THREAD\r\nc OK Done.\r\n"
 	  "d BAD Unknown threading algorithm.\r\ne BAD Expected a space.\r\n", false },
+	{ "multisearch", 's', "a ESEARCH ALL\r\nb ESEARCH IN (selected) RETURN (COUNT) KEYWORD x\r\n"
+	  "c ESEARCH IN (personal) RETURN (COUNT MIN) ALL\r\nd ESEARCH IN (mailboxes (INBOX Nowhere)) UNSEEN BODY berlin\r\n"
+	  "e ESEARCH IN (subtree Drafts) ALL\r\nf ESEARCH IN (nonsense) ALL\r\ng ESEARCH IN (personal) RETURN (SAVE) ALL\r\n"
+	  "h ESEARCH IN (personal) $\r\ni UID SEARCH ALL\r\nj ESEARCH IN (selected inboxes) RETURN (PARTIAL -1:-2) ALL\r\n",
+	  "* ESEARCH (TAG \"a\" MAILBOX INBOX UIDVALIDITY 7) UID ALL 1:3,9\r\na OK Done.\r\nb OK Done.\r\n"
+	  "* ESEARCH (TAG \"c\" MAILBOX INBOX UIDVALIDITY 7) UID MIN 1 COUNT 4\r\nc OK Done.\r\n"
+	  "* ESEARCH (TAG \"d\" MAILBOX INBOX UIDVALIDITY 7) UID ALL 2\r\nd OK Done.\r\ne OK Done.\r\n"
+	  "f BAD Unknown source of a search.\r\ng BAD Only of the selected mailbox.\r\n"
+	  "h BAD \"$\" is of the selected mailbox.\r\n* SEARCH 1 2 3 9\r\ni OK Done.\r\n"
+	  "* ESEARCH (TAG \"j\" MAILBOX INBOX UIDVALIDITY 7) UID PARTIAL (-1:-2 3,9)\r\nj OK Done.\r\n", false },
+	{ "multisearch with nothing selected", 'a', "a ESEARCH IN (inboxes) UNSEEN\r\nb ESEARCH ALL\r\nc ESEARCH IN () ALL\r\n"
+	  "d ESEARCH IN (mailboxes INBOX subtree-one Drafts) RETURN (COUNT) CHARSET X ALL\r\n",
+	  "* ESEARCH (TAG \"a\" MAILBOX INBOX UIDVALIDITY 7) UID ALL 2:3\r\na OK Done.\r\n"
+	  "b BAD Select a mailbox first.\r\nc BAD Unknown source of a search.\r\n"
+	  "d NO [BADCHARSET (US-ASCII UTF-8)] No such charset.\r\n", false },
+	{ "contexts", 's', "a UID SEARCH RETURN (UPDATE COUNT) UNSEEN\r\na SEARCH RETURN (UPDATE) ALL\r\n"
+	  "b SEARCH RETURN (UPDATE COUNT) 1:3\r\nc SORT RETURN (UPDATE COUNT) (SIZE) UTF-8 ALL\r\n"
+	  "d CANCELUPDATE \"a\"\r\ne CANCELUPDATE \"a\"\r\nf CANCELUPDATE a\r\n",
+	  "* ESEARCH (TAG \"a\") UID COUNT 2\r\na OK Done.\r\na BAD A context has this tag already.\r\n"
+	  "* ESEARCH (TAG \"b\") COUNT 3\r\n* NO [NOUPDATE \"b\"] This result is not kept up to date.\r\nb OK Done.\r\n"
+	  "* NO [NOUPDATE \"c\"] This result is not kept up to date.\r\n* ESEARCH (TAG \"c\") COUNT 4\r\nc OK Done.\r\n"
+	  "d OK No further updates.\r\ne BAD No context has this tag.\r\nf BAD Expected a string.\r\n", false },
 };
 
 static void test_cases_at_every_split(void **state)
@@ -83,6 +105,74 @@ static void test_catalogue_changes_nothing(void **state)
 		}
 }
 
+/* What comes and goes is told when its cause is, and not told twice. */
+static void test_contexts_are_kept_up_to_date(void **state)
+{
+	struct rig r;
+	uint32_t uid;
+
+	(void)state;
+	begin(&r, 's');
+	rig_say(&r, "a UID SEARCH RETURN (UPDATE COUNT) UNSEEN BODY line\r\n"
+		    "b SEARCH RETURN (UPDATE ALL) OR FLAGGED SUBJECT parts\r\n");
+	expect(&r, "* ESEARCH (TAG \"a\") UID COUNT 1\r\na OK Done.\r\n"
+		   "* ESEARCH (TAG \"b\") ALL 2:3\r\nb OK Done.\r\n");
+	rig_say(&r, "n NOOP\r\n");
+	expect(&r, "n OK Done.\r\n");
+	uid = fake_deliver("INBOX", "Subject: parts\r\n\r\na line\r\n");
+	assert_int_equal(uid, 10);
+	rig_say(&r, "n NOOP\r\n");
+	expect(&r, "* 5 EXISTS\r\n* ESEARCH (TAG \"b\") ADDTO (0 5)\r\n"
+		   "* ESEARCH (TAG \"a\") UID ADDTO (0 10)\r\nn OK Done.\r\n");
+	fake_set_flags("INBOX", 3, FLAG_SEEN);
+	rig_say(&r, "n NOOP\r\n");
+	expect(&r, "* 3 FETCH (UID 3 FLAGS (\\Seen junk))\r\n* ESEARCH (TAG \"b\") REMOVEFROM (0 3)\r\n"
+		   "* ESEARCH (TAG \"a\") UID REMOVEFROM (0 3)\r\nn OK Done.\r\n");
+	fake_expunge("INBOX", 2);
+	fake_expunge("INBOX", 1);
+	rig_say(&r, "n NOOP\r\n");
+	expect(&r, "* ESEARCH (TAG \"b\") REMOVEFROM (0 2)\r\n* 2 EXPUNGE\r\n* 1 EXPUNGE\r\n"
+		   "n OK Done.\r\n");
+	rig_say(&r, "c CANCELUPDATE \"a\" \"b\"\r\nn STORE 1 +FLAGS.SILENT (\\Flagged)\r\nn NOOP\r\n");
+	expect(&r, "c OK No further updates.\r\nn OK Done.\r\nn OK Done.\r\n");
+	rig_say(&r, "d SEARCH RETURN (UPDATE) ALL\r\n");
+	buf_clear(&r.out);
+	fake_deliver("INBOX", "\r\nx\r\n");
+	assert_int_equal(buf_adds(&r.in, "n NOOP\r\n"), ERR_OK);
+	imap_protocol.feed(r.s, r.in.data, r.in.len);	/* the client leaves in the middle */
+	fake_step();
+	fake_step();
+	rig_down(&r);
+	while (fake_step())
+		;
+}
+
+/* Folders are searched one after the other, and the selected one stays selected. */
+static void test_multisearch(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	begin(&r, 's');
+	fake_deliver("Sent", "Subject: one\r\n\r\nx\r\n");
+	fake_deliver("Drafts/old", "Subject: two\r\n\r\nfirst\r\n");
+	rig_say(&r, "a ESEARCH IN (personal) RETURN (ALL) OR SUBJECT two BODY first\r\n");
+	expect(&r, "* ESEARCH (TAG \"a\" MAILBOX INBOX UIDVALIDITY 7) UID ALL 1,3,9\r\n"
+		   "* ESEARCH (TAG \"a\" MAILBOX Drafts/old UIDVALIDITY 7) UID ALL 1\r\na OK Done.\r\n");
+	rig_say(&r, "b ESEARCH IN (subtree Drafts mailboxes Sent) ALL\r\n");
+	expect(&r, "* ESEARCH (TAG \"b\" MAILBOX Sent UIDVALIDITY 7) UID ALL 1\r\n"
+		   "* ESEARCH (TAG \"b\" MAILBOX Drafts/old UIDVALIDITY 7) UID ALL 1\r\nb OK Done.\r\n");
+	rig_say(&r, "c UID SEARCH ALL\r\nd FETCH 4 UID\r\n");
+	expect(&r, "* SEARCH 1 2 3 9\r\nc OK Done.\r\n* 4 FETCH (UID 9)\r\nd OK Done.\r\n");
+	fake_fail("select", ERR_AGAIN);
+	rig_say(&r, "e ESEARCH IN (personal) ALL\r\nf FETCH 4 UID\r\n");
+	expect(&r, "e NO [UNAVAILABLE] Try again later.\r\n* 4 FETCH (UID 9)\r\nf OK Done.\r\n");
+	fake_fail("query", ERR_AGAIN);
+	rig_say(&r, "g ESEARCH IN (personal) SEEN\r\nh FETCH 4 UID\r\n");
+	expect(&r, "g NO [UNAVAILABLE] Try again later.\r\n* 4 FETCH (UID 9)\r\nh OK Done.\r\n");
+	rig_down(&r);
+}
+
 static void test_store_says_no(void **state)
 {
 	static const struct { const char *call, *in; enum err e; const char *out; } rows[] = {
@@ -111,6 +201,8 @@ int main(void)
 		cmocka_unit_test(test_cases_at_every_split),
 		cmocka_unit_test(test_client_leaves_at_any_time),
 		cmocka_unit_test(test_catalogue_changes_nothing),
+		cmocka_unit_test(test_contexts_are_kept_up_to_date),
+		cmocka_unit_test(test_multisearch),
 		cmocka_unit_test(test_store_says_no),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
