@@ -1,6 +1,7 @@
 #include "roles/mailbox/content.h"
 
 #include "common/base/check.h"
+#include "common/mime/preview.h"
 #include "common/tls/digest.h"
 #include "roles/mailbox/zpool.h"
 #include <endian.h>
@@ -64,6 +65,7 @@ void content_free(struct content **cp)
 	mime_map_free(&c->map);
 	buf_fini(&c->raw);
 	buf_fini(&c->blob);
+	free(c->preview);
 	free(c);
 }
 
@@ -111,16 +113,37 @@ enum err content_feed(struct content *c, const char *p, size_t n)
 	return ERR_OK;
 }
 
+/* Of a message that is here as a whole; others get theirs when somebody asks. */
+static void make_preview(struct content *c)
+{
+	const size_t n = c->raw.len < PREVIEW_LOOK ? c->raw.len : PREVIEW_LOOK;
+	struct mime_view view;
+	struct preview *p;
+	struct span text;
+
+	if (c->n_chunks > 0 || c->raw.len == 0 ||
+	    mime_map_decode((struct span){ c->blob.data, c->blob.len }, &view, NULL))
+		return;
+	p = preview_new(&view);
+	preview_feed(p, c->raw.data, n);
+	text = preview_end(p);
+	if (text.n > 0 || n == c->raw.len)
+		c->preview = text.n ? xmemdup(text.p, text.n) : xstrdup(PREVIEW_NONE);
+	preview_free(&p);
+}
+
 enum err content_finish(struct content *c)
 {
 	enum err e;
 
-	if (c->raw.len > 0)
-		close_chunk(c);
-	buf_fini(&c->raw);
 	digest_take(c->digest, c->sha256);
 	mime_map_finish(c->map);
 	e = mime_map_encode(c->map, &c->blob);
+	if (e == ERR_OK)
+		make_preview(c);
+	if (c->raw.len > 0)
+		close_chunk(c);
+	buf_fini(&c->raw);
 	c->sum = mime_map_summary(c->map);
 	c->has_attach = mime_map_has_attach(c->map);
 	c->is_finished = true;

@@ -32,6 +32,9 @@ struct chunk {
 	char data[];
 };
 
+#define PREVIEW_LOOK (64u << 10)	/* bytes looked at for the first words */
+#define PREVIEW_NONE " "		/* item.preview: there are none to be found */
+
 struct content {
 	struct zpool *zpool;
 	struct digest *digest;
@@ -47,6 +50,7 @@ struct content {
 	uint8_t sha256[32];
 	struct buf blob;	/* the map, encoded */
 	const struct summary *sum;
+	char *preview;		/* NULL: the message has more than a chunk, and none is made */
 	bool has_attach;
 };
 

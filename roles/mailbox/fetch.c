@@ -83,6 +83,8 @@ static void read_item(struct db_row *r, struct store_row *row)
 	row->preview = col_text(r, 14);
 	row->sent_ms = db_int(r, 15);
 	row->has_preview = !db_is_null(r, 14);
+	if (span_is(row->preview, PREVIEW_NONE))
+		row->preview.n = 0;
 	/* Of before the column was there. */
 	row->saved_ms = db_is_null(r, 17) ? row->internal_ms : db_int(r, 17);
 	row->message_id = bag.message_id;

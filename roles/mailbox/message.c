@@ -10,15 +10,15 @@ enum { KLASS_MAIL = 1, FORM_MIME = 1, BAG_MESSAGE_ID = 1, BAG_REFS = 2, BAG_OWN 
 DB_SQL(q_add_item,
        "INSERT INTO item(rid, klass, form, bid, size, thread_id, subject, subject_norm,"
        " from_name, from_addr, to_text, date_sent, date_recv, created, modified, has_attach,"
-       " flags, kw, cn_created, cn_content, modseq, props)"
+       " flags, kw, cn_created, cn_content, modseq, props, preview)"
        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17,"
-       " ?18, ?18, ?18, ?19)");
+       " ?18, ?18, ?18, ?19, ?20)");
 DB_SQL(q_add_item_alone,
        "INSERT INTO item(rid, klass, form, bid, size, subject, subject_norm,"
        " from_name, from_addr, to_text, date_sent, date_recv, created, modified, has_attach,"
-       " flags, kw, cn_created, cn_content, modseq, props)"
+       " flags, kw, cn_created, cn_content, modseq, props, preview)"
        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16,"
-       " ?17, ?17, ?17, ?18)");
+       " ?17, ?17, ?17, ?18, ?19)");
 DB_SQL(q_add_placement,
        "INSERT INTO placement(mbx, fid, uid, mid, iid, modseq, cn, cn_added, imap_deleted, flags,"
        " kw, sort_date, saved)"
@@ -119,19 +119,20 @@ static enum err item_add(struct tx *tx, int64_t mbx, const struct new_message *n
 	int64_t rid = RID(mbx, n->iid), size = (int64_t)n->content->size;
 	int64_t sent = s->has_date ? s->sent_ms : n->received_ms;
 	int64_t flags = n->flags & ITEM_FLAGS, attach = n->content->has_attach;
+	struct span preview = span_of(n->content->preview);
 
 	if (thread)
-		return db_run(tx->db, &q_add_item, eb, "iiiiiisssssiiiiibib", rid,
+		return db_run(tx->db, &q_add_item, eb, "iiiiiisssssiiiiibibs", rid,
 			      (int64_t)KLASS_MAIL, (int64_t)FORM_MIME, n->bid, size, thread,
 			      TEXT(s->subject), TEXT(s->base_subject), TEXT(s->from_name),
 			      TEXT(s->from_addr), TEXT(s->to_text), sent, n->received_ms,
 			      tx->now_ms, attach, flags, n->kw.p, n->kw.n, n->modseq, bag.p,
-			      bag.n);
-	return db_run(tx->db, &q_add_item_alone, eb, "iiiiisssssiiiiibib", rid,
+			      bag.n, TEXT(preview));
+	return db_run(tx->db, &q_add_item_alone, eb, "iiiiisssssiiiiibibs", rid,
 		      (int64_t)KLASS_MAIL, (int64_t)FORM_MIME, n->bid, size, TEXT(s->subject),
 		      TEXT(s->base_subject), TEXT(s->from_name), TEXT(s->from_addr),
 		      TEXT(s->to_text), sent, n->received_ms, tx->now_ms, attach, flags, n->kw.p,
-		      n->kw.n, n->modseq, bag.p, bag.n);
+		      n->kw.n, n->modseq, bag.p, bag.n, TEXT(preview));
 }
 
 enum err message_add(struct tx *tx, struct mbx_row *m, struct folder_row *f,

@@ -5,6 +5,7 @@
 #include "common/imap/fetch.h"
 #include "common/mime/codec.h"
 #include "common/mime/map.h"
+#include "common/mime/preview.h"
 #include "roles/client-access/imap/ahead.h"
 #include "roles/client-access/imap/imap.h"
 #include "roles/client-access/imap/row_feed.h"
@@ -28,6 +29,7 @@ enum fetch_sink {
 	SINK_MAP,		/* the store had no map (it was too large for a row) */
 	SINK_COUNT,		/* BINARY: how long is it decoded? */
 	SINK_DECODE,		/* BINARY: decoded, to the client */
+	SINK_PREVIEW,		/* the first words are looked for */
 	SINK_SEEN		/* nowhere: only to set \Seen */
 };
 
@@ -87,7 +89,8 @@ struct fetch_run {
 	struct fetch_binary binary;
 	bool unknown_cte;		/* a section could not be decoded */
 	bool has_preview;
-	struct buf preview;		/* made here */
+	struct preview *previewer;
+	struct span preview;		/* made by it */
 };
 
 /* In a row's columns: we have set its \Seen. */
@@ -106,6 +109,7 @@ void fetch_mark(struct imap_session *s);	/* r->content is the call */
 /* verb_fetch_body.c: FETCH_SECTION and FETCH_CONTENT. */
 enum next fetch_section(struct imap_session *s);
 enum next fetch_content(struct imap_session *s);
+enum next fetch_need_preview(struct imap_session *s);	/* ... its first words */
 enum next fetch_need_map(struct imap_session *s);	/* read the message to make one */
 /* Where a section lies; NOTFOUND.  view is needed unless the section is all. */
 enum err fetch_range(const struct imap_section *sec, const struct mime_view *view,

@@ -34,7 +34,7 @@ static void drop(struct imap_session *s)
 	buf_fini(&r->slice);
 	buf_fini(&r->part);
 	buf_fini(&r->binary.out);
-	buf_fini(&r->preview);
+	preview_free(&r->previewer);
 }
 
 /* ---- one row --------------------------------------------------------------------- */
@@ -93,14 +93,12 @@ static void put_ids(struct imap_session *s, struct fetch_run *r)
 
 static void put_preview(struct imap_session *s, struct fetch_run *r)
 {
-	const struct span made = { r->preview.data, r->preview.len };
-
 	fetch_item(s);
 	fetch_put(s, buf_adds(&r->head, "PREVIEW "));
 	if (r->row->columns & COL_PREVIEW)
 		fetch_put(s, imap_write_string(&r->head, r->row->preview));
 	else if (r->has_preview)
-		fetch_put(s, imap_write_string(&r->head, made));
+		fetch_put(s, imap_write_string(&r->head, r->preview));
 	else
 		fetch_put(s, buf_adds(&r->head, "NIL"));
 }
@@ -167,6 +165,13 @@ static void put_flags(struct imap_session *s, struct fetch_run *r)
 	}
 }
 
+/* RFC 8970: NIL is only for who said LAZY. */
+static bool needs_preview(const struct fetch_run *r)
+{
+	return (r->f.items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_LAZY)) == IMAP_FETCH_PREVIEW &&
+	       !(r->row->columns & COL_PREVIEW) && !r->has_preview;
+}
+
 static enum next row_open(struct imap_session *s)
 {
 	struct fetch_run *r = s->run;
@@ -175,6 +180,8 @@ static enum next row_open(struct imap_session *s)
 		r->has_map = mime_map_decode(r->row->map, &r->map, NULL) == ERR_OK;
 	if (!r->has_map && (r->columns & COL_MAP))
 		return fetch_need_map(s);
+	if (needs_preview(r))
+		return fetch_need_preview(s);
 	if (r->row->n_keywords > 0)
 		view_words(s, r->row->keywords, r->row->n_keywords);
 	put_items(s, r);
@@ -232,7 +239,7 @@ static enum next row_begin(struct imap_session *s)
 	r->flags = r->row->flags;
 	r->modseq = r->row->modseq;
 	r->marked = r->row->columns & ROW_MARKED;
-	r->said = r->any = r->has_map = r->literal_open = false;
+	r->said = r->any = r->has_map = r->has_preview = r->literal_open = false;
 	buf_clear(&r->head);
 	r->phase = FETCH_OPEN;
 	return NEXT_MORE;
@@ -444,7 +451,6 @@ static enum next start(struct imap_session *s, struct fetch_run *r)
 	buf_init(&r->slice, FETCH_SLICE);
 	buf_init(&r->part, FETCH_PART);
 	buf_init(&r->binary.out, FETCH_SLICE + 4096);
-	buf_init(&r->preview, 4096);
 	row_queue_init(&r->feed.rows);
 	ahead_init(&r->ahead, s);
 	s->run = r;

@@ -93,6 +93,16 @@ enum next fetch_need_map(struct imap_session *s)
 	return NEXT_MORE;
 }
 
+enum next fetch_need_preview(struct imap_session *s)
+{
+	struct fetch_run *r = s->run;
+
+	preview_free(&r->previewer);
+	r->previewer = preview_new(&r->map);
+	fetch_read(r, SINK_PREVIEW, 0, r->row->size);
+	return NEXT_MORE;
+}
+
 void fetch_section_name(struct imap_session *s, const struct imap_section *sec)
 {
 	struct fetch_run *r = s->run;
@@ -166,7 +176,8 @@ static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uin
 
 static bool marks_now(const struct fetch_run *r)
 {
-	return r->marks_seen && r->sink != SINK_MAP && !(r->flags & FLAG_SEEN) &&
+	return r->marks_seen && r->sink != SINK_MAP && r->sink != SINK_PREVIEW &&
+	       !(r->flags & FLAG_SEEN) &&
 	       !r->f.sections[r->section].peek;
 }
 
@@ -213,7 +224,8 @@ static enum next ask(struct imap_session *s)
 	if (n > r->end - r->pos)
 		n = r->end - r->pos;
 	r->asked = (size_t)n;
-	if (r->section == 0 && r->sink != SINK_MAP)
+	if (r->section == 0 && r->f.n_sections > 0 && r->sink != SINK_MAP &&
+	    r->sink != SINK_PREVIEW)
 		ask_ahead(r);
 	r->slot = ahead_find(&r->ahead, r->row->uid, r->pos, r->asked);
 	if (r->slot)
@@ -273,6 +285,10 @@ static enum next take(struct imap_session *s, struct span got)
 	case SINK_COUNT:
 	case SINK_DECODE:
 		fetch_binary_take(s, got);
+		break;
+	case SINK_PREVIEW:
+		if (!preview_feed(r->previewer, got.p, got.n))
+			r->end = r->pos + got.n;
 		break;
 	case SINK_SEEN:
 		break;
@@ -368,6 +384,11 @@ static enum next all_read(struct imap_session *s)
 	case SINK_COUNT:
 	case SINK_DECODE:
 		return fetch_binary_end(s);
+	case SINK_PREVIEW:
+		r->preview = preview_end(r->previewer);
+		r->has_preview = true;
+		r->phase = FETCH_OPEN;
+		return NEXT_MORE;
 	case SINK_SEEN:
 		break;
 	}

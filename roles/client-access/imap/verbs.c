@@ -78,11 +78,17 @@ static const struct {
 	const char *name;
 	unsigned states;		/* where it is of use to know */
 } capabilities[] = {
+	{ "IMAP4rev2", IN_ANY },
 	{ "LITERAL+", IN_ANY },
+	{ "BINARY", IN_USER },
 	{ "CONDSTORE", IN_USER },
 	{ "QRESYNC", IN_USER },
+	{ "OBJECTID", IN_USER },
+	{ "PREVIEW", IN_USER },
+	{ "SAVEDATE", IN_USER },
 	{ "UIDONLY", IN_USER },
 	{ "LANGUAGE", IN_USER },
+	{ "UTF8=ACCEPT", IN_USER },
 };
 
 const struct imap_verb *imap_verb_find(struct span name)

@@ -180,7 +180,7 @@ static inline void select_inbox(struct rig *r)
 }
 
 #define CAPS "* CAPABILITY ...\r\n"
-#define HELLO  "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 AUTH=PLAIN " \
+#define HELLO  "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 AUTH=PLAIN " \
 	       "AUTH=LOGIN ID] test ready.\r\n"
 #define INBOX_ID "FAQIDAAAAAAAAAAAAAAAAAAAAAABl"
 #define SELECTED "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $MDNSent junk)\r\n" \

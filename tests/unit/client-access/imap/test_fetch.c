@@ -31,9 +31,10 @@ static const struct talk cases[] = {
 	{ "saved", 's', "a FETCH 1 (INTERNALDATE SAVEDATE)\r\n",
 	  "* 1 FETCH (INTERNALDATE \"03-Jan-2006 15:04:05 +0000\" SAVEDATE \"03-Jan-2006 16:04:05 +0000\")\r\na OK Done.\r\n",
 	  false },
-	{ "preview", 's', "a FETCH 1:2 (PREVIEW (LAZY) UID)\r\nb FETCH 1 PREVIEW\r\nc FETCH 1 PREVIEW (FAST)\r\n",
+	{ "preview", 's', "a FETCH 1:2 (PREVIEW (LAZY) UID)\r\nb FETCH 1:2 (PREVIEW BODY.PEEK[2])\r\nc FETCH 1 PREVIEW (FAST)\r\n",
 	  "* 1 FETCH (UID 1 PREVIEW \"First line second\")\r\n* 2 FETCH (UID 2 PREVIEW NIL)\r\na OK Done.\r\n"
-	  "* 1 FETCH (PREVIEW \"First line second\")\r\nb OK Done.\r\nc BAD Unknown PREVIEW modifier.\r\n", false },
+	  "* 1 FETCH (PREVIEW \"First line second\" BODY[2] NIL)\r\n"
+	  "* 2 FETCH (PREVIEW {18}\r\n" GRUESSE " BODY[2] {6}\r\nbinary)\r\nb OK Done.\r\nc BAD Unknown PREVIEW modifier.\r\n", false },
 	{ "partial", 's', "a UID FETCH 1:* UID (PARTIAL 2:3)\r\nb UID FETCH 1:* UID (PARTIAL -1:-2)\r\n"
 	  "c UID FETCH 2:9 UID (PARTIAL -3:-9 CHANGEDSINCE 1)\r\nd UID FETCH 1:* UID (PARTIAL 5:9)\r\n"
 	  "e UID FETCH 1,3,9 UID (PARTIAL 3:2)\r\n",

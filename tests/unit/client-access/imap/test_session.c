@@ -175,7 +175,7 @@ static void test_capabilities(void **state)
 	begin(&r, 'a');
 	assert_int_equal(buf_adds(&r.in, "a CAPABILITY\r\n"), ERR_OK);
 	rig_settle(&r);
-	if (strstr(r.out.data, "* CAPABILITY IMAP4rev1 LITERAL+ CONDSTORE QRESYNC ") != r.out.data)
+	if (strstr(r.out.data, "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ BINARY CONDSTORE QRESYNC ") != r.out.data)
 		fail_msg("%s", r.out.data);
 	rig_down(&r);
 }
@@ -188,7 +188,7 @@ static void test_no_password_without_tls(void **state)
 
 	(void)state;
 	rig_up(&r, false);
-	expect(&r, "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 STARTTLS "
+	expect(&r, "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR AUTH=SCRAM-SHA-256 STARTTLS "
 		   "LOGINDISABLED ID] test ready.\r\n");
 	rig_say(&r, "a LOGIN ann pw\r\n");
 	expect(&r, "a NO [PRIVACYREQUIRED] Not without TLS.\r\n");
