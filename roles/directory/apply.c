@@ -343,7 +343,9 @@ static enum err write_audit(struct job *j, enum err result)
 
 	if (!name)
 		name = ap->name ? ap->name : "";
-	l.object = log_clean(name, strlen(name), shown, sizeof(shown));
+	/* What no object can be called is shown as a log shows it. */
+	l.object = object_name_key(j->a, name) ? name
+					       : log_clean(name, strlen(name), shown, sizeof(shown));
 	l.detail = result ? j->eb->text : audit_diff(j->a, j->was, deleted ? NULL : j->o);
 	if (!result && members_diff(j)[0])
 		l.detail = arena_printf(j->a, "%s; members in pages:%s", l.detail, members_diff(j));

@@ -13,8 +13,10 @@ DB_SQL(q_purge, "DELETE FROM audit WHERE at_ms < ?1");
 
 enum err audit_add(struct db *db, const struct audit_line *l, struct errbuf *eb)
 {
+	char shown[160];
+
 	log_info(NULL, "audit who=%s what=%s object=\"%s\" result=\"%s\"", l->who, l->what,
-		 l->object, l->result);
+		 log_clean(l->object, strlen(l->object), shown, sizeof(shown)), l->result);
 	return db_run(db, &q_add, eb, "ittttt", l->at_ms, l->who, l->what, l->object, l->detail,
 		      l->result);
 }
