@@ -305,6 +305,7 @@ struct store_deliver_to {
 	struct guid mailbox;
 	uint64_t fid;			/* 0: inbox */
 	unsigned flags;
+	const char *role;		/* fid 0: rather the folder with this role; may be NULL */
 };
 struct store_deliver {
 	struct guid origin;		/* the message's identity: DESIGN section 6 */

@@ -161,6 +161,7 @@ static void recipients(struct api_call *c, const struct store_deliver *d, Store_
 		to[i].mailbox = store_guid(&d->to[i].mailbox);
 		to[i].fid = d->to[i].fid;
 		to[i].flags = d->to[i].flags;
+		to[i].role = store_str(d->to[i].role);
 		rq->to[i] = &to[i];
 	}
 }

@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/mime/address.h"
 #include "common/mime/date.h"
 #include "common/mime/header.h"
 #include "common/relay/spool.h"
@@ -51,6 +52,37 @@ static void note_message_id(struct mail *m, struct span value)
 		m->message_id = arena_str(&m->arena, log_clean(v.p, v.n, clean, sizeof(clean)));
 }
 
+static const char *address_text(struct arena *a, const struct address *p)
+{
+	return p->host.n ? arena_printf(a, "%.*s@%.*s", (int)p->local.n, p->local.p, (int)p->host.n,
+					p->host.p)
+			 : arena_strn(a, p->local.p, p->local.n);
+}
+
+static void note_from(struct mail *m, struct span value, struct stamp_header *out)
+{
+	struct address *list;
+	size_t n = address_parse(&m->arena, value, 4 * STAMP_AUTHORS, &list);
+
+	out->has_from = true;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].kind != ADDRESS_MAILBOX)
+			continue;
+		if (out->n_from < STAMP_AUTHORS)
+			out->from[out->n_from] = address_text(&m->arena, &list[i]);
+		out->n_from++;
+	}
+}
+
+static void note_sender(struct mail *m, struct span value, struct stamp_header *out)
+{
+	struct address *list;
+	size_t n = address_parse(&m->arena, value, 4, &list);
+	const struct address *first = address_first(list, n);
+
+	out->sender = first ? address_text(&m->arena, first) : "";
+}
+
 static void look_at(struct mail *m, const struct header_field *f, struct stamp_header *out)
 {
 	if (f->name.n == 0)
@@ -63,13 +95,18 @@ static void look_at(struct mail *m, const struct header_field *f, struct stamp_h
 		out->has_date |= span_is(f->name, "Date");
 		break;
 	case 'f':
-		out->has_from |= span_is(f->name, "From");
+		if (span_is(f->name, "From"))
+			note_from(m, f->value, out);
 		break;
 	case 'm':
 		if (!out->has_message_id && span_is(f->name, "Message-ID")) {
 			out->has_message_id = true;
 			note_message_id(m, f->value);
 		}
+		break;
+	case 's':
+		if (span_is(f->name, "Sender"))
+			note_sender(m, f->value, out);
 		break;
 	case 'x':
 		out->forbidden |= is_forbidden(f);
@@ -199,6 +236,11 @@ void stamp_received(struct mail *m, const struct stamp_trace *t)
 	m->prefix = arena_printf(a, "Received: from %s\r\n\tby %s with %s id %s%s%s; %s\r\n%s",
 				 client(a, t), t->by, t->protocol, mail_id_text(&m->id, id), tls, to,
 				 date, m->prefix);
+}
+
+void stamp_sender(struct mail *m, const char *address)
+{
+	m->prefix = arena_printf(&m->arena, "%sSender: <%s>\r\n", m->prefix, address);
 }
 
 void stamp_complete(struct mail *m, const struct stamp_header *h, const char *domain,

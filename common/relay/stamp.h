@@ -12,16 +12,25 @@
 #include "common/base/err.h"
 #include "common/relay/mail.h"
 
+#define STAMP_AUTHORS 16
+
 struct stamp_header {
 	size_t n_received;
 	bool closed;		/* an empty line ends it */
 	bool has_date, has_from, has_message_id;
 	bool forbidden;		/* has fields that only our servers may write */
+	/* Addresses of From, and of Sender; in m's arena.  All of From are counted. */
+	const char *from[STAMP_AUTHORS];
+	size_t n_from;
+	const char *sender;	/* NULL: none */
 };
 
 /* Read the header and note its Message-ID in m.  Headers are at most 64 KiB
  * (the SMTP front sees to that); more is not looked at. */
 enum err stamp_read(struct mail *m, struct stamp_header *out, struct errbuf *eb) A_MUST_USE;
+
+/* Say who sent it on behalf of those in From (RFC 5322 section 3.6.2). */
+void stamp_sender(struct mail *m, const char *address);
 
 /* Take the forbidden fields out: m gets a new body. */
 enum err stamp_firewall(struct mail *m, struct spool *s, struct errbuf *eb) A_MUST_USE;

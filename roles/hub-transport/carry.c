@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/smtp/command.h"
+#include "roles/hub-transport/behalf.h"
 #include "roles/hub-transport/deliver.h"
 #include "roles/hub-transport/resolve.h"
 
@@ -240,8 +241,11 @@ static struct mail *by_cache(struct hub *h, struct mail *m, int64_t now)
 static struct mail *resolved(struct hub *h, struct mail *m, bool relay, int64_t now)
 {
 	struct resolve *rs;
-	struct mail *out = by_cache(h, m, now);
+	struct mail *out;
 
+	if (behalf_is_copy(m))		/* it knows where it goes */
+		return mail_ref(m);
+	out = by_cache(h, m, now);
 	if (out)
 		return out;
 	rs = resolve_new(member_replica(h->relay.member), hub_route(h), m, relay, now);

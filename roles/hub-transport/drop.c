@@ -6,6 +6,7 @@
 #include "common/rpc/rpc.h"
 #include "roles/hub-transport/deliver.h"
 #include "roles/hub-transport/hub.h"
+#include "roles/hub-transport/behalf.h"
 
 #include <stdlib.h>
 
@@ -114,13 +115,16 @@ struct drop *drop_send(struct hub *h, struct mail *m, const struct guid *databas
 		.size = m->size,
 	};
 	const char *data = m->data && m->size <= RPC_CHUNK ? m->data : NULL;
+	const bool is_sent = behalf_is_copy(m);
 	struct drop *d;
 
 	CHECK(n > 0 && n <= DROP_MAX_RCPTS);
 	if (!peer || !rpc_peer_is_up(peer))
 		return NULL;
 	for (size_t i = 0; i < n; i++)
-		to[i] = (struct store_deliver_to){ .mailbox = m->rcpts[which[i]].target };
+		to[i] = (struct store_deliver_to){ .mailbox = m->rcpts[which[i]].target,
+						   .role = is_sent ? "sent" : NULL,
+						   .flags = is_sent ? FLAG_SEEN : 0 };
 	d = xcalloc(1, sizeof(*d));
 	d->mail = mail_ref(m);
 	d->n = n;

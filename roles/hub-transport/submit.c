@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/relay/stamp.h"
+#include "roles/hub-transport/behalf.h"
 #include "roles/hub-transport/carry.h"
 #include "roles/hub-transport/resolve.h"
 
@@ -26,7 +27,9 @@ struct submit {
 };
 
 struct going {
+	struct hub *hub;
 	struct submit *submit;		/* NULL: the client is gone */
+	struct mail *copy;		/* for the mailbox in whose name it goes; or NULL */
 	char *id;
 };
 
@@ -219,7 +222,7 @@ static void on_mail(void *ctx, struct smtp_server *s, const struct smtp_mail *in
 	m = mail_new();
 	m->sender = smtp_address_text(&in->from, &m->arena);
 	if (u->authenticated && m->sender[0] &&
-	    !resolve_may_send_as(r, &u->user.principal, m->sender)) {
+	    behalf_right(r, &u->user.principal, m->sender) == SEND_NOT) {
 		mail_unref(&m);
 		smtp_server_answer(s, 550, "5.7.1", "Client does not have permissions to send as this sender");
 		return;
@@ -284,9 +287,8 @@ static void on_reset(void *ctx, struct smtp_server *s)
 
 /* ---- messages -------------------------------------------------------------------------- */
 
-static void carried(void *ctx, enum carry_outcome o)
+static void answer(struct going *g, enum carry_outcome o)
 {
-	struct going *g = ctx;
 	struct submit *u = g->submit;
 	struct smtp_server *s;
 	char text[128];
@@ -304,6 +306,30 @@ static void carried(void *ctx, enum carry_outcome o)
 	}
 	free(g->id);
 	free(g);
+}
+
+/* The message itself is on its way: that is what the client is told. */
+static void copied(void *ctx, enum carry_outcome o)
+{
+	struct going *g = ctx;
+
+	if (o != CARRY_DONE)
+		log_warn(NULL, "sent copy lost id=%s", g->id);
+	answer(g, CARRY_DONE);
+}
+
+static void carried(void *ctx, enum carry_outcome o)
+{
+	struct going *g = ctx;
+	struct mail *copy = g->copy;
+
+	g->copy = NULL;
+	if (copy && o == CARRY_DONE) {
+		carry(g->hub, copy, true, copied, g);
+		return;
+	}
+	mail_unref(&copy);
+	answer(g, o);
 }
 
 static bool too_many_hops(struct submit *u, const struct stamp_header *sh)
@@ -337,9 +363,10 @@ static bool may_write_ours(const struct submit *u)
 }
 
 /* OK, or the answer is given. */
-static bool prepare(struct submit *u, struct smtp_server *s, struct mail *m)
+static bool prepare(struct submit *u, struct smtp_server *s, struct mail *m, struct mail **copy)
 {
 	struct hub *h = u->hub;
+	struct replica *r = member_replica(h->relay.member);
 	struct stamp_header sh;
 	struct errbuf eb = { "" };
 
@@ -355,7 +382,14 @@ static bool prepare(struct submit *u, struct smtp_server *s, struct mail *m)
 		smtp_server_answer(s, 554, "5.4.6", "Hop count exceeded - possible mail loop");
 		return false;
 	}
+	if (u->authenticated &&
+	    behalf_stamp(r, m, &sh, &u->user.principal, u->user.user) != ERR_OK) {
+		smtp_server_answer(s, 550, "5.7.1", "Client does not have permissions to send as this sender");
+		return false;
+	}
 	stamp(u, s, m, &sh);
+	if (u->authenticated)
+		*copy = behalf_copy(r, m, &sh, &u->user.principal);
 	return true;
 }
 
@@ -364,7 +398,7 @@ static void on_data_end(void *ctx, struct smtp_server *s, struct spool_body *bod
 {
 	struct submit *u = of(s, ctx);
 	struct hub *h = u->hub;
-	struct mail *m = u->mail;
+	struct mail *m = u->mail, *copy = NULL;
 	struct going *g;
 	char id[64], clean[256];
 
@@ -372,7 +406,7 @@ static void on_data_end(void *ctx, struct smtp_server *s, struct spool_body *bod
 	mail_set_body(m, spool_body_ref(body));
 	if (facts->header_8bit || facts->body_8bit)
 		m->flags |= MAIL_8BIT;
-	if (!prepare(u, s, m)) {
+	if (!prepare(u, s, m, &copy)) {
 		mail_unref(&m);
 		return;
 	}
@@ -384,7 +418,9 @@ static void on_data_end(void *ctx, struct smtp_server *s, struct spool_body *bod
 		  u->authenticated ? u->user.user : trust_text(u->trust));
 	metric_add(h->metrics, HUB_ACCEPTED, 1);
 	g = xcalloc(1, sizeof(*g));
+	g->hub = h;
 	g->submit = u;
+	g->copy = copy;
 	g->id = xasprintf("<%s>", id);
 	u->going = g;
 	carry(h, m, true, carried, g);

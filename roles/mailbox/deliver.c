@@ -104,11 +104,17 @@ static enum err find_inbox(struct tx *tx, struct mbx_row *m, struct folder_row *
 	return e ? e : tx_folder(tx, m->row.key[0], m->inbox, f, eb);
 }
 
-static enum err find_folder(struct tx *tx, struct mbx_row *m, int64_t fid,
+static enum err find_folder(struct tx *tx, struct mbx_row *m, const struct deliver_to *to,
 			    struct folder_row **f, struct errbuf *eb)
 {
+	int64_t fid = to->fid;
 	enum err e = ERR_NOTFOUND;
 
+	if (fid == 0 && to->role)
+		e = folder_by_role(tx->db, m->row.key[0], to->role, &fid, eb);
+	if (e != ERR_OK && e != ERR_NOTFOUND)
+		return e;
+	e = ERR_NOTFOUND;
 	if (fid)
 		e = tx_folder(tx, m->row.key[0], fid, f, eb);
 	return e == ERR_NOTFOUND ? find_inbox(tx, m, f, eb) : e;
@@ -122,7 +128,7 @@ static enum err place(struct delivery *d, struct mbx_row *m, struct deliver_to *
 		.received_ms = d->op->received_ms ? d->op->received_ms : d->tx->now_ms,
 	};
 	struct folder_row *f = NULL;
-	enum err e = find_folder(d->tx, m, to->fid, &f, eb);
+	enum err e = find_folder(d->tx, m, to, &f, eb);
 
 	if (e == ERR_OK && d->bid == 0)
 		e = content_store(d->tx, d->op->content, d->op->staged, 1, &d->bid, eb);

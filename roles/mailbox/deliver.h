@@ -17,6 +17,7 @@ struct deliver_to {
 	int64_t mbx;		/* 0: not asked here; its status stands */
 	int64_t fid;		/* 0, or gone meanwhile: the inbox */
 	unsigned flags;
+	const char *role;	/* with fid 0: that folder, if there is one; borrowed, or NULL */
 	/* results */
 	enum err status;	/* OK NOTFOUND LIMIT */
 	bool repeat;

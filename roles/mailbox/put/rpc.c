@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_RECIPIENTS = 20000, MAX_RETURN_PATH = 1000, MAX_PREFIX = 64 * 1024, PARTS_MAX = 64 };
+enum { MAX_RECIPIENTS = 20000, MAX_RETURN_PATH = 1000, MAX_PREFIX = 64 * 1024, PARTS_MAX = 64, ROLE_MAX = 32 };
 
 /* ---- deliver ------------------------------------------------------------------------- */
 
@@ -265,6 +265,9 @@ static enum err deliver_read(struct call *c, const Store__DeliverReq *in)
 			return err_set(&c->rq->eb, ERR_INVALID, "mailbox %zu", i);
 		d->to[i].fid = (int64_t)t->fid;
 		d->to[i].flags = t->flags;
+		if (strlen(t->role) > ROLE_MAX)
+			return err_set(&c->rq->eb, ERR_INVALID, "role of recipient %zu", i);
+		d->to[i].role = *t->role ? arena_str(&c->arena, t->role) : NULL;
 	}
 	return ERR_OK;
 }
