@@ -314,7 +314,8 @@ static void on_tick(uv_timer_t *t)
 
 static void run(struct hold *h)
 {
-	while (h->told < h->count && (h->end_ms == 0 || clock_mono_ms() < h->end_ms)) {
+	while ((h->told < h->count || h->sent < h->users) &&
+	       (h->end_ms == 0 || clock_mono_ms() < h->end_ms)) {
 		if (h->end_ms && !uv_is_active((uv_handle_t *)&h->timer))
 			uv_timer_start(&h->timer, on_tick, 200, 0);
 		uv_run(&h->loop, UV_RUN_ONCE);

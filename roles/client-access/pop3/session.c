@@ -183,12 +183,20 @@ static enum next run_line(struct pop3_session *s, char *line, size_t n)
 	return next;
 }
 
+#define GOING_DOWN "[SYS/TEMP] The server is going down, come back soon."
+
 static enum next step_line(struct pop3_session *s)
 {
 	char *lf = memchr(s->in.data, '\n', s->in.len);
 	size_t n, used;
 	enum next next;
 
+	if (s->stopping) {		/* between two commands, or two lines of AUTH */
+		if (s->sasl == NULL)
+			pop3_put(s, "-ERR " GOING_DOWN "\r\n");
+		s->cut = true;
+		return NEXT_WAIT;
+	}
 	if (lf == NULL) {
 		if (s->in.len > MAX_LINE)
 			s->skipping = true;
@@ -310,8 +318,8 @@ static void session_shutdown(void *session)
 
 	CHECK_OBJ(s, POP3_SESSION_MAGIC);
 	s->stopping = true;
-	if (s->state != IN_UPDATE)		/* that ends by itself, and soon */
-		leave(s, "[SYS/TEMP] The server is going down, come back soon.");
+	if (s->step == STEP_LINE)		/* else what runs is finished first */
+		pop3_pump(s);
 }
 
 static void session_recheck(void *session, const struct guid *who)

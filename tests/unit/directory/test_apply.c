@@ -75,6 +75,10 @@ static const struct {
 	{ "policy", APPLY_CREATE, CLASS_ADDRESS_POLICY, "p", "template=%g.%s@example.org", ERR_OK },
 	{ "policy without template", APPLY_CREATE, CLASS_ADDRESS_POLICY, "p", "", ERR_INVALID },
 	{ "policy elsewhere", APPLY_CREATE, CLASS_ADDRESS_POLICY, "p", "template=%m@other.test", ERR_INVALID },
+	{ "issuer", APPLY_CREATE, CLASS_OAUTH_ISSUER, "id", "issuer=https://id.test audience=a jwk={\"kty\":"
+	  "\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}", ERR_OK },
+	{ "issuer without audience", APPLY_CREATE, CLASS_OAUTH_ISSUER, "id", "issuer=https://id.test", ERR_INVALID },
+	{ "issuer with a bad key", APPLY_CREATE, CLASS_OAUTH_ISSUER, "id", "issuer=i audience=a jwk={}", ERR_INVALID },
 	{ "connector", APPLY_CREATE, CLASS_CONNECTOR, "c", "address-space=* smart-host=h.test:26", ERR_OK },
 	{ "connector to nothing", APPLY_CREATE, CLASS_CONNECTOR, "c", "smart-host=h", ERR_INVALID },
 	{ "connector to no host", APPLY_CREATE, CLASS_CONNECTOR, "c", "address-space=* smart-host=a:b", ERR_INVALID },

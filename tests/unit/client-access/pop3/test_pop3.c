@@ -432,13 +432,16 @@ static void test_shutdown(void **state)
 	assert_string_equal(fake.trace.data, "");
 	fake_down();
 
-	up(m);				/* in the middle of a message nothing is said */
+	up(m);				/* a message is sent to its end, the next is not */
 	say(LOGIN);
-	fake_feed("RETR 1\r\n", 8);
-	fake_turn();
 	buf_clear(&fake.out);
+	fake_feed("RETR 2\r\nRETR 1\r\n", 16);
+	fake_turn();
 	pop3_protocol.shutdown(fake.session);
-	expect("");
+	assert_false(fake.hung_up);
+	fake_run();
+	expect("+OK 8 octets.\r\nA: b\r\n\r\n.\r\n"
+	       "-ERR [SYS/TEMP] The server is going down, come back soon.\r\n");
 	assert_true(fake.hung_up);
 	fake_down();
 
