@@ -36,6 +36,16 @@ static int16_t *resampled(const int16_t *in, size_t n, unsigned from, unsigned t
 		n -= i;
 		got += o;
 	}
+	/* What is still in its filter. */
+	if (got < cap) {
+		spx_uint32_t i = (spx_uint32_t)speex_resampler_get_input_latency(r);
+		spx_uint32_t o = (spx_uint32_t)(cap - got);
+		int16_t *zero = xcalloc(i + 1, sizeof(*zero));
+
+		speex_resampler_process_int(r, 0, zero, &i, out + got, &o);
+		got += o;
+		free(zero);
+	}
 	speex_resampler_destroy(r);
 	*out_n = got;
 	return out;
