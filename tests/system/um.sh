@@ -162,4 +162,8 @@ newest bob
 sounds_right killed
 [ "$(bourse message list bob | grep -c 'Voice message')" = $((was - 1 + 1)) ] ||
 	fail "not one message more"
+# With SAN=1 the exit of every daemon must be clean, too.
+deploy/demo stop "$demo_dir" >/dev/null
+grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error' "$demo_dir"/log/*.log &&
+	fail "a sanitizer has found something: $(grep -hE 'Sanitizer|runtime error' "$demo_dir"/log/*.log | head -3)"
 echo "result: heard$heard; missed call, 420, 404, 403"

@@ -1,6 +1,7 @@
 #include "roles/unified-messaging/media/codec.h"
 
 #include "common/base/check.h"
+#include "roles/unified-messaging/media/plc.h"
 
 #include <opus/opus.h>
 #include <spandsp.h>
@@ -23,7 +24,7 @@ struct codec {
 	g722_encode_state_t *g722_out;
 	OpusDecoder *opus_in;
 	OpusEncoder *opus_out;
-	plc_state_t *plc;
+	struct plc plc;
 };
 
 const struct codec_info *codec_nth(size_t i)
@@ -59,8 +60,7 @@ struct codec *codec_new(const struct codec_info *i)
 		opus_encoder_ctl(c->opus_out, OPUS_SET_COMPLEXITY(2));
 		break;
 	}
-	if (i - infos != OPUS)
-		c->plc = plc_init(NULL);
+	plc_begin(&c->plc, i->rate);
 	return c;
 }
 
@@ -79,8 +79,6 @@ void codec_free(struct codec **cp)
 		opus_decoder_destroy(c->opus_in);
 	if (c->opus_out)
 		opus_encoder_destroy(c->opus_out);
-	if (c->plc)
-		plc_free(c->plc);
 	free(c);
 }
 
@@ -120,7 +118,7 @@ size_t codec_decode(struct codec *c, const uint8_t *p, size_t n, int16_t *out)
 		got = (int)decode_711(c, p, n, out);
 	}
 	if (got > 0)
-		plc_rx(c->plc, out, got);
+		plc_heard(&c->plc, out, (size_t)got);
 	return got > 0 ? (size_t)got : 0;
 }
 
@@ -130,8 +128,8 @@ void codec_conceal(struct codec *c, int16_t *out, size_t n)
 
 	CHECK(n <= CODEC_MAX_SAMPLES);
 	memset(out, 0, n * sizeof(*out));
-	if (c->plc)
-		plc_fillin(c->plc, out, (int)n);
+	if (c->info - infos != OPUS)
+		plc_fill(&c->plc, out, n);
 	else
 		got = opus_decode(c->opus_in, NULL, 0, out, (int)n, 0);
 	if (got < 0)

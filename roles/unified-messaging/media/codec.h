@@ -5,7 +5,7 @@
  *
  * A call works at one sampling rate, that of its codec: 8 kHz for G.711, 16 kHz for
  * the others.  A codec has the state of one direction of each; lost packets are
- * concealed by spandsp's PLC, or by Opus itself.
+ * concealed by plc.h, or by Opus itself.
  */
 #include "roles/unified-messaging/media/sdp.h"
 #include <stdbool.h>

@@ -48,7 +48,7 @@ void note_set(char *field, size_t cap, const char *text)
 	}
 	while (n && !smtp_utf8_valid((struct span){ field, n }))
 		n--;
-	field[n] = '\0';
+	memset(field + n, 0, cap - n);
 }
 
 enum err note_write(const struct note *n, struct buf *out)

@@ -1,6 +1,7 @@
 #include "common/base/attr.h"
 #include "roles/unified-messaging/media/clip.h"
 #include "roles/unified-messaging/media/codec.h"
+#include "roles/unified-messaging/media/plc.h"
 #include "roles/unified-messaging/prompt/phrase.h"
 
 #include <math.h>
@@ -49,6 +50,43 @@ static void test_codecs_carry_sound(void **state)
 		assert_int_equal(codec_decode(c, bytes, 0, back), 0);
 		codec_free(&c);
 	}
+}
+
+/* A tone goes on over a gap, fades, and comes back without a click. */
+static void test_concealment(void **state)
+{
+	int16_t pcm[160], gap[160];
+	struct plc p;
+	int64_t in = 0, out = 0;
+
+	(void)state;
+	plc_begin(&p, 8000);
+	for (size_t f = 0; f < 10; f++) {
+		tone(pcm, 160, 8000, f * 160);
+		plc_heard(&p, pcm, 160);
+	}
+	plc_fill(&p, gap, 160);
+	tone(pcm, 160, 8000, 1600);
+	for (size_t i = 0; i < 160; i++) {
+		in += abs(pcm[i]);
+		out += abs(gap[i]);
+		if (i < 80 && abs(pcm[i] - gap[i]) > 3000)
+			fail_msg("sample %zu: %d, not %d", i, gap[i], pcm[i]);
+	}
+	assert_true(out > in / 2 && out < in);
+	for (size_t f = 0; f < 4; f++)
+		plc_fill(&p, gap, 160);
+	for (size_t i = 0; i < 160; i++)
+		assert_int_equal(gap[i], 0);
+	tone(pcm, 160, 8000, 0);
+	plc_heard(&p, pcm, 160);
+	assert_true(abs(pcm[0]) < 1000);
+	/* Nothing heard yet, and packets of any size. */
+	plc_begin(&p, 16000);
+	plc_fill(&p, gap, 160);
+	plc_heard(&p, pcm, 1);
+	plc_heard(&p, pcm, 0);
+	plc_fill(&p, gap, 1);
 }
 
 static void test_hostile_packets(void **state)
@@ -135,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codecs_carry_sound),
+		cmocka_unit_test(test_concealment),
 		cmocka_unit_test(test_hostile_packets),
 		cmocka_unit_test(test_clips),
 		cmocka_unit_test(test_phrases),
