@@ -34,6 +34,8 @@ void api_cancel(struct api_call **cp)
 	if (c == NULL)
 		return;
 	rpc_call_cancel(&c->rpc);
+	if (c->watches)
+		store_watch_leave(c);
 	c->is_dead = true;
 	if (!c->in_callback)
 		call_free(c);
@@ -58,6 +60,21 @@ static void end(struct api_call *c, enum err e, const ProtobufCMessage *rep)
 	c->in_callback = true;
 	c->is_dead = true;
 	c->finish(c, e, rep);
+	leave(c);
+}
+
+void store_call_end(struct api_call *c, enum err e)
+{
+	end(c, e, NULL);
+}
+
+void store_call_enter(struct api_call *c)
+{
+	c->in_callback = true;
+}
+
+void store_call_leave(struct api_call *c)
+{
 	leave(c);
 }
 
@@ -137,18 +154,6 @@ static enum err on_rows(struct api_call *c, const char *p, size_t n)
 	return e ? ERR_INVALID : ERR_OK;
 }
 
-static enum err on_hint(struct api_call *c, const void *p, size_t n)
-{
-	Store__Hint *h = store__hint__unpack(NULL, n, p);
-
-	if (h == NULL)
-		return ERR_INVALID;
-	api_grant(c, n);
-	c->hint(c->ctx, h->epoch, h->cn);
-	store__hint__free_unpacked(h, NULL);
-	return ERR_OK;
-}
-
 static void on_chunk(void *ctx, const void *p, size_t n)
 {
 	struct api_call *c = ctx;
@@ -159,8 +164,6 @@ static void on_chunk(void *ctx, const void *p, size_t n)
 		e = on_rows(c, p, n);
 	else if (c->bytes)
 		c->bytes(c->ctx, p, n);
-	else if (c->hint)
-		e = on_hint(c, p, n);
 	else
 		api_grant(c, n);
 	if (e && !c->is_dead) {

@@ -268,7 +268,10 @@ struct api_call *store_changes(const struct store_at *at, uint64_t fid, uint64_t
 /* Only what went away; pages are longer. */
 struct api_call *store_gone(const struct store_at *at, uint64_t fid, uint64_t since,
 			    uint32_t limit, store_changes_cb *cb, void *ctx);
-/* Hints until cancelled or the store goes away: something above since_cn is there. */
+/* Hints until cancelled or the store goes away: something above since_cn is there.  All
+ * watches over one connection share one call (store_watch.c), so there may be tens of
+ * thousands.  For a daemon that checks rights when it asks what changed: the principal
+ * is not looked at. */
 typedef void store_hint_cb(void *ctx, uint64_t epoch, uint64_t cn);
 struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
 			     store_hint_cb *hint, store_done_cb *gone, void *ctx);

@@ -351,19 +351,3 @@ struct api_call *store_gone(const struct store_at *at, uint64_t fid, uint64_t si
 {
 	return changes_start(at, &(struct feed_ask){ fid, since, limit, NULL }, cb, ctx);
 }
-
-enum { WATCH_MS = 24 * 3600 * 1000 };
-
-struct api_call *store_watch(const struct store_at *at, uint64_t since_cn,
-			     store_hint_cb *hint, store_done_cb *gone, void *ctx)
-{
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)gone, ctx);
-	Store__WatchReq rq = STORE__WATCH_REQ__INIT;
-
-	c->hint = hint;
-	rq.mailbox = store_guid(&at->mailbox);
-	rq.since_cn = since_cn;
-	return store_call_start(c, at, &(struct api_start){
-		.method = "store.watch", .body = &rq.base, .rep = NULL,
-		.timeout_ms = WATCH_MS });
-}

@@ -2,6 +2,8 @@
 #define API_STORE_PRIV_H
 /* store_priv - what the files of the store's stubs share; private to common/api */
 #include "common/api/store.h"
+#include "common/base/hash.h"
+#include "common/base/list.h"
 #include "common/rpc/rpc.h"
 #include "gen/store.pb-c.h"
 
@@ -19,6 +21,11 @@ struct api_call {
 	store_rows_cb *rows;
 	store_bytes_cb *bytes;
 	store_hint_cb *hint;
+	struct store_watches *watches;	/* store_watch.c; NULL: none of those */
+	struct hash_node watch_node;
+	struct list watch_new;
+	uint64_t watch_id, watch_since;
+	struct guid watch_mailbox;
 	void (*writable)(void *ctx);
 	void *ctx;
 	struct arena arena;		/* what finish() or a chunk of rows needs */
@@ -41,6 +48,13 @@ struct api_call *store_call_new(api_finish_fn *finish, api_any_fn *cb, void *ctx
 /* c's callbacks are set; sends it.  Returns c. */
 struct api_call *store_call_start(struct api_call *c, const struct store_at *at,
 				  const struct api_start *s);
+
+/* The call is over: the owner is told, c is gone. */
+void store_call_end(struct api_call *c, enum err e);
+/* Around a callback that may cancel c. */
+void store_call_enter(struct api_call *c);
+void store_call_leave(struct api_call *c);
+void store_watch_leave(struct api_call *c);	/* it is cancelled */
 
 ProtobufCBinaryData store_guid(const struct guid *g);
 char *store_str(const char *s);

@@ -78,6 +78,7 @@ struct rpc_peer {
 	bool hung_up;			/* end it as soon as the loop turns */
 	const char *cut_why;		/* cut it as soon as the loop turns; NULL: no */
 	const struct rpc_listener *listener;
+	void *slot;			/* rpc_peer_slot() */
 	struct rpc_ident ident;
 	uint8_t key[RPC_KEY];
 	uint64_t epoch;

@@ -322,6 +322,11 @@ void rpc_hangup(struct rpc_peer **pp)
 	rpc_soon(p->rpc);
 }
 
+void **rpc_peer_slot(struct rpc_peer *p)
+{
+	return &p->slot;
+}
+
 bool rpc_peer_is_up(const struct rpc_peer *p)
 {
 	return p->up && !p->hung_up;

@@ -141,6 +141,10 @@ struct rpc_peer *rpc_dial(struct rpc *r, const char *endpoint,
  * it if it was up.  *p is cleared; NULL is allowed. */
 void rpc_hangup(struct rpc_peer **p);
 
+/* One pointer for common/api, NULL at first: what it shares between calls to this
+ * peer.  It is cleared when the last of those calls ends, which is before p goes. */
+void **rpc_peer_slot(struct rpc_peer *p);
+
 bool rpc_peer_is_up(const struct rpc_peer *p);
 const struct rpc_ident *rpc_peer_ident(const struct rpc_peer *p);
 const uint8_t *rpc_peer_key(const struct rpc_peer *p);	/* RPC_KEY bytes */

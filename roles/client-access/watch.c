@@ -61,6 +61,8 @@ static void on_hint(void *ctx, uint64_t epoch, uint64_t cn)
 	struct watch *w = ctx;
 
 	(void)epoch;
+	if (cn <= w->cn)
+		return;		/* the digest says again what we know */
 	w->cn = cn;
 	tell_all(w);
 }

@@ -3,8 +3,8 @@
 /*
  * watch - tell sessions that something in their mailbox changed
  *
- * One call to the store for each mailbox that any session looks at, whatever
- * their number.  A hint says that there is something newer, not what.  When the
+ * One watch for each mailbox that any session looks at, whatever their number; all
+ * those of a server are one call (store_watch).  A hint says that there is something newer, not what.  When the
  * store goes away everybody gets one hint and the watch begins anew once
  * watches_retry() is called, because a server came back.
  */

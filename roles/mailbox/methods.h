@@ -3,7 +3,7 @@
 /* methods - the tables of bus methods, one per folder with an rpc.c */
 #include "common/rpc/rpc.h"
 
-extern const struct rpc_method read_methods[];		/* rpc.c: reading and watching */
+extern const struct rpc_method read_methods[];		/* rpc.c: reading */
 extern const size_t read_n_methods;
 extern const struct rpc_method change_methods[];	/* change/rpc.c */
 extern const size_t change_n_methods;
@@ -15,6 +15,8 @@ extern const struct rpc_method search_methods[];	/* search/rpc.c */
 extern const size_t search_n_methods;
 extern const struct rpc_method meta_methods[];		/* meta/rpc.c */
 extern const size_t meta_n_methods;
+extern const struct rpc_method watch_methods[];		/* watch/rpc.c */
+extern const size_t watch_n_methods;
 extern const struct rpc_method admin_methods[];		/* admin/rpc.c */
 extern const size_t admin_n_methods;
 #endif

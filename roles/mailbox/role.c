@@ -312,6 +312,7 @@ void role_collect_methods(struct role *st)
 		const size_t *n;
 	} all[] = {
 		{ read_methods, &read_n_methods },
+		{ watch_methods, &watch_n_methods },
 		{ change_methods, &change_n_methods },
 		{ put_methods, &put_n_methods },
 		{ meta_methods, &meta_n_methods },

@@ -1,4 +1,4 @@
-/* rpc - reading and watching: open, folders, select, fetch, content, query, changes */
+/* rpc - reading: open, folders, select, fetch, content, query, changes */
 #include "common/rpc/rpc.h"
 
 #include "common/base/check.h"
@@ -12,7 +12,6 @@
 #include "roles/mailbox/methods.h"
 #include "roles/mailbox/pb.h"
 #include "roles/mailbox/query.h"
-#include "roles/mailbox/watch.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -538,85 +537,6 @@ static void changes_call(struct rpc_request *rq, const Store__ChangesReq *in)
 	call_read(c, changes_page);
 }
 
-/* ---- watch ------------------------------------------------------------------------------------------------ */
-
-enum { HINT_MAX = 64 };
-
-static bool watch_send(struct watch *w, uint64_t cn)
-{
-	Store__Hint h = STORE__HINT__INIT;
-	uint8_t packed[HINT_MAX];
-	size_t n;
-
-	h.mailbox = (ProtobufCBinaryData){ sizeof(w->ref->guid.b), w->ref->guid.b };
-	h.epoch = w->epoch;
-	h.cn = cn;
-	n = store__hint__get_packed_size(&h);
-	if (n > sizeof(packed) || rpc_credit(w->rq) < n)
-		return false;
-	store__hint__pack(&h, packed);
-	rpc_send_chunk(w->rq, packed, n);
-	return true;
-}
-
-static void watch_over(struct watch *w, enum err e)
-{
-	struct rpc_request *rq = w->rq;
-
-	free(w);
-	rpc_fail(rq, e);
-}
-
-static void watch_credit(struct rpc_request *rq)
-{
-	watch_retry(rq->data);
-}
-
-static void watch_gone(struct rpc_request *rq)
-{
-	struct watch *w = rq->data;
-
-	watch_stop(w);
-	free(w);
-}
-
-static enum err watch_rights(struct rpc_request *rq, const struct mref *m)
-{
-	/* A hint says no more than that something happened, but not to everybody;
-	 * rows of acl are looked at when the change is fetched. */
-	if (guid_eq(&rq->principal, &m->guid) || guid_is_null(&rq->principal))
-		return ERR_OK;
-	return err_set(&rq->eb, ERR_DENIED, "not the owner");
-}
-
-RPC_HANDLER(watch_call, Store__WatchReq)
-static void watch_call(struct rpc_request *rq, const Store__WatchReq *in)
-{
-	struct mref *m = NULL;
-	struct watch *w;
-	struct guid g;
-	enum err e = guid_from(in->mailbox.data, in->mailbox.len, &g);
-
-	if (e == ERR_OK)
-		e = role_route(rq->role, &g, &m, &rq->eb);
-	if (e == ERR_OK)
-		e = watch_rights(rq, m);
-	if (e) {
-		rpc_fail(rq, e);
-		return;
-	}
-	w = xcalloc(1, sizeof(*w));
-	w->rq = rq;
-	w->told = in->since_cn;
-	w->epoch = (uint64_t)m->sdb->mdb->epoch;
-	w->send = watch_send;
-	w->end = watch_over;
-	rq->data = w;
-	rq->on_credit = watch_credit;
-	rq->on_gone = watch_gone;
-	watch_begin(w, m);
-}
-
 #define READERS (RPC_CAS | RPC_UM)
 
 const struct rpc_method read_methods[] = {
@@ -633,7 +553,5 @@ const struct rpc_method read_methods[] = {
 	  WITH_UIDS },
 	{ "store.changes", changes_call_thunk, &store__changes_req__descriptor, READERS,
 	  RPC_FOR_USER, SMALL },
-	{ "store.watch", watch_call_thunk, &store__watch_req__descriptor, READERS, RPC_FOR_USER,
-	  SMALL },
 };
 const size_t read_n_methods = sizeof(read_methods) / sizeof(read_methods[0]);

@@ -303,8 +303,12 @@ static void recover(struct run *r)
 	pthread_join(r->killer, NULL);
 	r->kills++;
 	snprintf(command, sizeof(command), "deploy/demo start %s >/dev/null 2>&1", r->demo);
-	if (system(command) != 0)
-		die(r, "%s does not come back", r->victim);
+	/* The one that was killed may still be on its way out. */
+	for (int i = 0; system(command) != 0; i++) {
+		if (i == 20)
+			die(r, "%s does not come back", r->victim);
+		pause_ms(100);
+	}
 	view_close(&r->looker);
 	view_close(&r->follower);
 	for (int i = 0; i < SESSIONS; i++) {

@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "roles/mailbox/keep.h"
 #include "roles/mailbox/role.h"
+#include "roles/mailbox/watch.h"
 #include "tests/unit/rpc/rig.h"
 
 /* The whole role behind the bus, asked through the typed stubs: a cas, a hub and the
@@ -595,6 +596,165 @@ static void test_watch(void **state)
 	free(text);
 }
 
+/* ---- watching thousands ----------------------------------------------------------------- */
+
+enum { CROWD = 10000 };
+
+struct watcher {
+	struct bench *b;
+	struct api_call *call;
+	uint64_t cn;
+	unsigned hints;
+};
+
+static void on_crowd_hint(void *ctx, uint64_t epoch, uint64_t cn)
+{
+	struct watcher *w = ctx;
+
+	(void)epoch;
+	assert_true(cn >= w->cn);
+	w->cn = cn;
+	w->hints++;
+	w->b->hints++;
+}
+
+static void on_crowd_gone(void *ctx, enum err e, uint64_t cn)
+{
+	struct watcher *w = ctx;
+
+	(void)cn;
+	w->call = NULL;
+	w->b->e = e;
+	w->b->n++;
+}
+
+static struct guid crowd_guid(unsigned i)
+{
+	struct guid g = { { 0xcc } };
+
+	memcpy(g.b + 4, &i, sizeof(i));
+	return g;
+}
+
+static void tell_crowd(struct bench *b, uint64_t cn)
+{
+	for (unsigned i = 0; i < CROWD; i++) {
+		struct guid g = crowd_guid(i);
+
+		watch_tell(role_mailbox(&b->st, &g), 1, cn);
+	}
+}
+
+/* One front end looks at ten thousand mailboxes over one connection, by one call. */
+static void test_ten_thousand_watches(void **state)
+{
+	struct bench *b = *state;
+	struct watcher *w = xcalloc(CROWD + 1, sizeof(*w));
+	struct store_at a = at(b);
+	struct rpc_stats stats;
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		a.mailbox = crowd_guid(i);
+		role_note(b->sdb, &a.mailbox, 1000 + i, MAILBOX_LIVE);
+		w[i].b = b;
+		w[i].call = store_watch(&a, 1, on_crowd_hint, on_crowd_gone, &w[i]);
+	}
+	RUN_UNTIL(&b->r, metric_get(b->st.m, M_WATCHES) == CROWD, 5000);
+	rpc_get_stats(b->r.client.rpc, &stats);
+	assert_int_equal(stats.inflight_out, 1);
+	tell_crowd(b, 5);
+	RUN_UNTIL(&b->r, b->hints == CROWD, 5000);
+	/* One that nobody knows, or that goes away, ends alone. */
+	b->n = 0;
+	a.mailbox = guid_make();
+	w[CROWD].b = b;
+	w[CROWD].call = store_watch(&a, 1, on_crowd_hint, on_crowd_gone, &w[CROWD]);
+	RUN_UNTIL(&b->r, b->n == 1, 3000);
+	assert_int_equal(b->e, ERR_NOTFOUND);
+	a.mailbox = crowd_guid(7);
+	role_forget(&b->st, role_mailbox(&b->st, &a.mailbox));
+	RUN_UNTIL(&b->r, b->n == 2, 3000);
+	assert_null(w[7].call);
+	role_note(b->sdb, &a.mailbox, 1007, MAILBOX_LIVE);
+	/* Half of them leave; the others go on. */
+	for (unsigned i = 0; i < CROWD; i += 2)
+		api_cancel(&w[i].call);
+	RUN_UNTIL(&b->r, metric_get(b->st.m, M_WATCHES) == CROWD / 2 - 1, 5000);
+	b->hints = 0;
+	tell_crowd(b, 6);
+	RUN_UNTIL(&b->r, b->hints == CROWD / 2 - 1, 5000);
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(w[i].cn, i == 7 ? 5 : i % 2 ? 6 : 5);
+	for (unsigned i = 0; i < CROWD; i++)
+		api_cancel(&w[i].call);
+	RUN_UNTIL(&b->r, metric_get(b->st.m, M_WATCHES) == 0, 5000);
+	/* The store goes away: all are told, once each. */
+	for (unsigned i = 0; i < 10; i++) {
+		a.mailbox = crowd_guid(i);
+		w[i].call = store_watch(&a, 9, on_crowd_hint, on_crowd_gone, &w[i]);
+	}
+	RUN_UNTIL(&b->r, metric_get(b->st.m, M_WATCHES) == 10, 5000);
+	b->n = 0;
+	rpc_hangup(&b->cas_peer);
+	RUN_UNTIL(&b->r, b->n == 10, 5000);
+	assert_int_equal(b->e, ERR_AGAIN);
+	RUN_UNTIL(&b->r, metric_get(b->st.m, M_WATCHES) == 0, 5000);
+	free(w);
+}
+
+static void no_pump(struct watch_feed *f)
+{
+	(void)f;
+}
+
+static unsigned take_due(struct watch_feed *f)
+{
+	struct watch *w;
+	unsigned n = 0;
+
+	for (; (w = watch_next_due(f)) != NULL; n++)
+		watch_is_told(w);
+	return n;
+}
+
+/* What was told is said once more with the digest, and then there is silence. */
+static void test_the_digest(void **state)
+{
+	struct bench *b = *state;
+	struct watch_feed f = { .pump = no_pump };
+	struct mref *m = role_mailbox(&b->st, &b->ann);
+
+	watch_feed_init(&f, &b->st);
+	watch_add(&f, 1, &b->ann, m->cn);
+	watch_add(&f, 2, &b->bob, 1 << 20);
+	assert_int_equal(take_due(&f), 0);
+	watch_digest(&f);
+	assert_int_equal(take_due(&f), 0);
+	watch_tell(m, 1, m->cn + 1);
+	watch_tell(m, 1, m->cn + 1);		/* folds into the first */
+	assert_int_equal(take_due(&f), 1);
+	watch_digest(&f);
+	assert_int_equal(take_due(&f), 1);
+	watch_digest(&f);
+	assert_int_equal(take_due(&f), 0);
+	/* News while the digest waits for credit is told and confirmed. */
+	watch_tell(m, 1, m->cn + 1);
+	assert_int_equal(take_due(&f), 1);
+	watch_digest(&f);
+	watch_tell(m, 1, m->cn + 1);
+	assert_int_equal(take_due(&f), 1);
+	watch_digest(&f);
+	assert_int_equal(take_due(&f), 1);
+	/* Twice the same id is one watch; a drop while it is due is a drop. */
+	watch_add(&f, 1, &b->ann, 0);
+	watch_drop(&f, 1);
+	watch_drop(&f, 99);
+	assert_int_equal(take_due(&f), 0);
+	assert_int_equal(metric_get(b->st.m, M_WATCHES), 1);
+	watch_feed_fini(&f);
+	assert_int_equal(metric_get(b->st.m, M_WATCHES), 0);
+}
+
 static void test_who_may_ask(void **state)
 {
 	struct bench *b = *state;
@@ -736,6 +896,8 @@ int main(void)
 		T(test_folders),
 		T(test_many_rows),
 		T(test_watch),
+		T(test_ten_thousand_watches),
+		T(test_the_digest),
 		T(test_who_may_ask),
 		T(test_pushing_back),
 		T(test_throughput_over_the_bus),
