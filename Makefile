@@ -27,7 +27,8 @@ CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -I$(BUILD) $(PKG_CFLAGS)
 UM_CPPFLAGS = -isystem /usr/include/re -DHAVE_INTTYPES_H -DHAVE_STDBOOL_H -DHAVE_INET6 \
 	    -DRELEASE -DUSE_OPENSSL
 UM_LIBS   = -lre -lspandsp -lopus -lsndfile -lspeexdsp \
-	    -lflite_cmu_us_slt -lflite_usenglish -lflite_cmulex -lflite
+	    -lflite_cmu_us_slt -lflite_usenglish -lflite_cmulex -lflite \
+	    -ltiff -lhpdf -ldl
 libs_of   = $(if $(filter unified-messaging,$(1)),$(UM_LIBS))
 ALLFLAGS  = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) $(SANFLAGS) $(CPPFLAGS) -MMD -MP
 LDALL     = -Wl,--as-needed $(SANFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
@@ -40,7 +41,8 @@ ROLE_bourse-hub       := hub-transport
 ROLE_bourse-edge      := edge-transport
 ROLE_bourse-cas       := client-access
 ROLE_bourse-um        := unified-messaging
-PROGRAMS := $(foreach p,bourse bourse-directory bourse-mailbox bourse-hub bourse-edge bourse-cas bourse-um,\
+ROLE_bourse-um-fax    := unified-messaging/fax
+PROGRAMS := $(foreach p,bourse bourse-directory bourse-mailbox bourse-hub bourse-edge bourse-cas bourse-um bourse-um-fax,\
 	    $(if $(wildcard roles/$(ROLE_$(p))/main.c),$(p)))
 
 PROTO    := $(wildcard proto/*.proto)
@@ -87,16 +89,17 @@ $(BUILD)/libcommon.a: $(call obj,$(COMMON)) $(GEN:.c=.o)
 
 # One archive a role, without its main(), for the program and for its tests.
 define role_archive
-$(BUILD)/lib$(1).a: $(call obj,$(filter-out roles/$(1)/main.c,$(wildcard roles/$(1)/*.c roles/$(1)/*/*.c)))
+$(BUILD)/lib$(1).a: $(call obj,$(filter-out %/main.c,$(wildcard roles/$(1)/*.c roles/$(1)/*/*.c)))
 	@mkdir -p $$(@D)
 	@rm -f $$@ && ar rcs $$@ $$^
 endef
 $(foreach r,$(ROLES),$(eval $(call role_archive,$(r))))
 
+archive_of = $(firstword $(subst /, ,$(ROLE_$(1))))
 define program
-$(BUILD)/$(1): $(BUILD)/roles/$(ROLE_$(1))/main.o $(BUILD)/lib$(ROLE_$(1)).a $(BUILD)/libcommon.a
+$(BUILD)/$(1): $(BUILD)/roles/$(ROLE_$(1))/main.o $(BUILD)/lib$(call archive_of,$(1)).a $(BUILD)/libcommon.a
 	@echo '  LD $$@'
-	@$(CC) $(LDALL) -o $$@ $$^ $(call libs_of,$(ROLE_$(1))) $(LIBS)
+	@$(CC) $(LDALL) -o $$@ $$^ $(call libs_of,$(call archive_of,$(1))) $(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -113,6 +116,8 @@ $(BUILD)/roles/unified-messaging/%.o $(BUILD)/tests/unit/unified-messaging/%.o \
 $(BUILD)/fuzz/roles/unified-messaging/%.o $(BUILD)/fuzz/tests/fuzz/fuzz_um_%.o: \
 	CPPFLAGS += $(UM_CPPFLAGS)
 $(BUILD)/tests/unit/mime/%.o: CPPFLAGS += $(shell pkg-config --cflags gmime-3.0 2>/dev/null)
+
+$(BUILD)/tests/unit/unified-messaging/test_fax_job: | $(BUILD)/bourse-um-fax
 
 # Load drivers and protocol tools of the system tests.
 SYSTEM_LIB := $(call obj,$(wildcard tests/system/lib/*.c))
