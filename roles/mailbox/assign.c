@@ -257,7 +257,8 @@ void assign_on_change(void *store, const struct object *o)
 
 	if (st->draining || st->inbox == NULL || st->member == NULL)
 		return;
-	if (o == NULL || o->deleted || class_is_recipient(o->klass))
+	if (o == NULL || o->deleted || class_is_recipient(o->klass) ||
+	    o->klass == CLASS_GROUP_PAGE)
 		principal_forget(st);
 	if (o == NULL) {
 		if (!replica_is_ready(member_replica(st->member)))
