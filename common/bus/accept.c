@@ -249,6 +249,34 @@ static int listener_options(struct bus_sock *s, const uint8_t *secret, uint32_t 
 	return 0;
 }
 
+static bool connections_step(struct bus_sock *s)
+{
+	struct bus_msg *m = bus_recv(s, NULL, NULL, NULL, NULL);
+
+	if (m == NULL)
+		return false;
+	(void)bus_flow_event(s->bus, m);
+	bus_msg_free(&m);
+	return true;
+}
+
+/* Who comes and goes, for flow.c. */
+static enum err watch_connections(struct bus_sock *s, struct errbuf *eb)
+{
+	struct bus_sock *monitor = NULL;
+	enum err e = bus_monitor(s, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED, &monitor, eb);
+
+	if (!e) {
+		monitor->step = connections_step;
+		e = bus_sock_watch(monitor, eb);
+	}
+	if (e) {
+		zmq_socket_monitor(s->z, NULL, 0);
+		bus_sock_close(&monitor);
+	}
+	return e;
+}
+
 static enum err listen_on(struct bus *b, const char *endpoint, unsigned tag, uint32_t uid,
 			  const uint8_t *secret, bool shared, struct errbuf *eb)
 {
@@ -277,6 +305,8 @@ static enum err listen_on(struct bus *b, const char *endpoint, unsigned tag, uin
 	}
 	if (strncmp(endpoint, IPC, strlen(IPC)) == 0)
 		chmod(endpoint + strlen(IPC), 0666);
+	else if ((e = watch_connections(s, eb)) != ERR_OK)
+		goto out;
 	e = bus_sock_watch(s, eb);
 out:
 	if (e)

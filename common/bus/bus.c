@@ -402,6 +402,8 @@ struct bus_msg *bus_recv(struct bus_sock *s, uint8_t *id, size_t *id_len, const 
 		bus_msg_free(&none);
 		return NULL;
 	}
+	if (m->n_held)
+		bus_flow_message(s->bus, zmq_msg_get(&m->held[0], ZMQ_SRCFD));
 	if (user) {
 		*user = m->n_held ? zmq_msg_gets(&m->held[0], "User-Id") : NULL;
 		*address = m->n_held ? zmq_msg_gets(&m->held[0], "Peer-Address") : NULL;
@@ -418,7 +420,8 @@ static void start_loop_handles(struct bus *b)
 	uv_idle_init(b->conf.loop, &b->idle);
 	uv_timer_init(b->conf.loop, &b->unblock);
 	b->prepare.data = b->check.data = b->idle.data = b->unblock.data = b;
-	b->n_handles += 4;
+	bus_flow_open(b);
+	b->n_handles += 5;
 	uv_prepare_start(&b->prepare, on_prepare);
 	uv_check_start(&b->check, on_check);
 }
@@ -483,6 +486,13 @@ void bus_close(struct bus **bp)
 
 		bus_undial(&l);
 	}
+	/* Nobody may wait for a monitor that is closed. */
+	LIST_EACH (&b->socks, n) {
+		struct bus_sock *s = CONTAINER_OF(n, struct bus_sock, node);
+
+		if (s->endpoint)
+			zmq_socket_monitor(s->z, NULL, 0);
+	}
 	LIST_EACH (&b->socks, n) {
 		struct bus_sock *s = CONTAINER_OF(n, struct bus_sock, node);
 
@@ -497,4 +507,6 @@ void bus_close(struct bus **bp)
 	uv_close((uv_handle_t *)&b->check, on_handle_closed);
 	uv_close((uv_handle_t *)&b->idle, on_handle_closed);
 	uv_close((uv_handle_t *)&b->unblock, on_handle_closed);
+	bus_flow_close(b);
+	uv_close((uv_handle_t *)&b->look, on_handle_closed);
 }

@@ -19,8 +19,10 @@
  * Everything happens on the loop's thread; libzmq has one I/O thread beside it.
  * Hooks are called from the loop only, a few messages of a socket in a turn.
  *
- * Known weakness: libzmq buffers the frames of an unfinished message without a
- * limit, each up to BUS_MAX_FRAME.  Only a peer whose key was admitted gets so far.
+ * libzmq buffers the frames of an unfinished message without a limit, each up to
+ * BUS_MAX_FRAME.  A TCP connection on which more than any message comes, and no whole
+ * one, is cut after about a second: until then it may take what a second brings.  Only
+ * a peer whose key was admitted gets so far.
  */
 #include "common/base/err.h"
 #include "common/base/span.h"

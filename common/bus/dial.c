@@ -107,23 +107,21 @@ static void lost(struct bus_link *l, unsigned event)
 	h->on_close(h->ctx, l, !was_open, why(event, was_open));
 }
 
-/* An event is a frame with its number (16 bits) and value, and one with the
- * endpoint. */
 static bool monitor_step(struct bus_sock *s)
 {
 	struct bus_link *l = s->dial;
 	struct bus_msg *m = bus_recv(s, NULL, NULL, NULL, NULL);
-	uint16_t event = 0;
+	uint16_t event;
 
 	if (m == NULL)
 		return false;
-	if (m->n > 0 && m->part[0].n >= sizeof(event))
-		memcpy(&event, m->part[0].p, sizeof(event));
+	event = bus_flow_event(s->bus, m);
 	bus_msg_free(&m);
 	if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
 		if (l->state == LINK_TRYING)
 			opened(l);
-	} else if (event != ZMQ_EVENT_MONITOR_STOPPED && event != 0) {
+	} else if (event != ZMQ_EVENT_MONITOR_STOPPED && event != ZMQ_EVENT_CONNECTED &&
+		   event != 0) {
 		lost(l, event);
 	}
 	return true;
@@ -134,7 +132,7 @@ static bool monitor_step(struct bus_sock *s)
 #define EVENTS                                                                    \
 	(ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |        \
 	 ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | \
-	 ZMQ_EVENT_DISCONNECTED)
+	 ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED)
 
 static int dialler_options(void *z, const uint8_t *server, const uint8_t *pub,
 			   const uint8_t *secret)
@@ -159,23 +157,30 @@ static int dialler_options(void *z, const uint8_t *server, const uint8_t *pub,
 	return zmq_setsockopt(z, ZMQ_CURVE_SECRETKEY, secret, BUS_KEY);
 }
 
-static enum err open_monitor(struct bus_link *l, struct errbuf *eb)
+enum err bus_monitor(struct bus_sock *of, int events, struct bus_sock **out, struct errbuf *eb)
 {
-	struct bus *b = l->bus;
+	struct bus *b = of->bus;
 	char name[64];
 	enum err e;
 
 	snprintf(name, sizeof(name), "inproc://monitor-%llu",
 		 (unsigned long long)++b->n_monitors);
-	if (zmq_socket_monitor(l->sock->z, name, EVENTS) < 0)
+	if (zmq_socket_monitor(of->z, name, events) < 0)
 		return bus_zmq_error(eb, "monitor");
-	e = bus_sock_open(b, ZMQ_PAIR, &l->monitor, eb);
+	e = bus_sock_open(b, ZMQ_PAIR, out, eb);
+	if (!e && zmq_connect((*out)->z, name) < 0)
+		e = bus_zmq_error(eb, "monitor");
+	return e;
+}
+
+static enum err open_monitor(struct bus_link *l, struct errbuf *eb)
+{
+	enum err e = bus_monitor(l->sock, EVENTS, &l->monitor, eb);
+
 	if (e)
 		return e;
 	l->monitor->dial = l;
 	l->monitor->step = monitor_step;
-	if (zmq_connect(l->monitor->z, name) < 0)
-		return bus_zmq_error(eb, "monitor");
 	return bus_sock_watch(l->monitor, eb);
 }
 

@@ -14,6 +14,7 @@
 #include "common/base/hash.h"
 #include "common/base/list.h"
 #include "common/bus/bus.h"
+#include <sys/socket.h>
 #include <uv.h>
 #include <zmq.h>
 
@@ -101,6 +102,8 @@ struct bus {
 	bool closing;
 	struct bus_sock *zap;
 	uint64_t n_monitors;
+	struct hash flows;		/* flow.c */
+	uv_timer_t look;
 };
 
 extern const uint8_t bus_no_key[BUS_KEY];
@@ -130,6 +133,25 @@ void bus_link_free(struct bus_link *l);
 enum err bus_zap_open(struct bus *b, struct errbuf *eb) A_MUST_USE;
 void bus_accepted_gone(struct bus_link *l);	/* out of its tables; freed after the turn */
 
+/* flow.c: connections that send without an end are cut */
+struct bus_flow {
+	struct hash_node node;		/* bus.flows, by fd */
+	int fd;
+	struct sockaddr_storage peer;	/* the number may be another's by now */
+	uint64_t whole, whole_then;	/* messages */
+	uint64_t base;			/* bytes received when the last one was seen */
+	unsigned looks;
+};
+void bus_flow_open(struct bus *b);
+void bus_flow_close(struct bus *b);	/* b->look is stopped, to be closed by the caller */
+void bus_flow_begin(struct bus *b, int fd);
+void bus_flow_gone(struct bus *b, int fd);
+void bus_flow_message(struct bus *b, int fd);	/* a whole one came */
+uint16_t bus_flow_event(struct bus *b, const struct bus_msg *m);	/* of a monitor */
+
 /* dial.c */
+/* Events of a socket from now on, for s->step of *out. */
+enum err bus_monitor(struct bus_sock *of, int events, struct bus_sock **out,
+		     struct errbuf *eb) A_MUST_USE;
 void bus_dial_lost(struct bus_link *l, bool refused);	/* close, and try again later */
 #endif
