@@ -22,6 +22,8 @@ static const struct {
 	{ "MessageNew", IMAP_EVENT_NEW },    { "MessageExpunge", IMAP_EVENT_EXPUNGE },
 	{ "FlagChange", IMAP_EVENT_FLAGS },  { "MailboxName", IMAP_EVENT_NAME },
 	{ "SubscriptionChange", IMAP_EVENT_SUBSCRIPTION },
+	{ "MailboxMetadataChange", IMAP_EVENT_META },
+	{ "ServerMetadataChange", IMAP_EVENT_SERVER_META },
 };
 
 static bool about_selected(const struct imap_notify_group *g)

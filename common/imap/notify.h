@@ -18,10 +18,13 @@ enum imap_event {
 	IMAP_EVENT_FLAGS = 4,
 	IMAP_EVENT_NAME = 8,
 	IMAP_EVENT_SUBSCRIPTION = 16,
+	IMAP_EVENT_META = 32,
+	IMAP_EVENT_SERVER_META = 64,	/* whatever mailboxes its group is about */
 };
 #define IMAP_EVENT_MESSAGES (IMAP_EVENT_NEW | IMAP_EVENT_EXPUNGE | IMAP_EVENT_FLAGS)
 /* All of them, for BADEVENT. */
-#define IMAP_EVENT_NAMES "MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+#define IMAP_EVENT_NAMES "MessageNew MessageExpunge FlagChange MailboxName " \
+			 "SubscriptionChange MailboxMetadataChange ServerMetadataChange"
 
 enum imap_boxes {
 	IMAP_BOXES_SELECTED, IMAP_BOXES_SELECTED_DELAYED, IMAP_BOXES_INBOXES,

@@ -183,6 +183,49 @@ assert b'[COMPRESSIONACTIVE]' in say(b'd COMPRESS DEFLATE\r\n', b'd NO')
 assert b'COMPRESS=' not in say(b'e CAPABILITY\r\n', b'e OK')
 say(b'f IDLE\r\n', b'+ ')
 
+# NOTIFY: what another session does is told without asking, and what one does oneself not.
+a, b = imap(), imap()
+for x in a, b:
+    x.login('alice', sys.argv[5])
+a.send(b'n NOTIFY SET STATUS (personal (MessageNew MessageExpunge FlagChange MailboxName '
+       b'SubscriptionChange MailboxMetadataChange ServerMetadataChange))\r\n')
+while not a.readline().startswith(b'n OK'):
+    pass
+a.sock.settimeout(5)
+def hears(*wanted):
+    for w in wanted:
+        line = a.readline()
+        assert w in line, (w, line)
+b.create('news')
+hears(b'news')
+b.append('news', None, None, b'Subject: x\r\n\r\nx\r\n')
+hears(b'* STATUS news (MESSAGES 1 UIDNEXT 2')
+b.select('news')
+b.store('1', '+FLAGS', '\\Seen')
+hears(b'* STATUS news (')
+b.rename('news', 'olds')
+hears(b'"OLDNAME" (news)')
+b.subscribe('olds')
+hears(b'\\Subscribed')
+b.send(b'm SETMETADATA olds (/shared/comment "x")\r\n')
+assert b.readline().startswith(b'm OK')
+hears(b'* METADATA olds /shared/comment')
+b.send(b'm SETMETADATA "" (/private/comment "x")\r\n')
+assert b.readline().startswith(b'm OK')
+hears(b'* METADATA "" /private/comment')
+b.send(b'm SETMETADATA olds (/shared/comment NIL)\r\n')
+assert b.readline().startswith(b'm OK')
+hears(b'* METADATA olds /shared/comment')
+b.unselect()
+b.delete('olds')
+hears(b'\\NonExistent')
+a.send(b'c CREATE mine\r\n')
+assert a.readline().startswith(b'c OK')
+b.create('yours')
+hears(b'yours')
+a.logout()
+b.logout()
+
 # A switch of POP3 ends POP3's sessions and not this one; IMAP's ends it.
 p = poplib.POP3_SSL('127.0.0.1', base + 995, context=ctx)
 p.user('carol')
@@ -226,6 +269,7 @@ while b'BYE' not in rest:
 assert b'a OK' in rest, rest
 EOF
 pid=$(cat "$demo_dir/pid/cas")
-timeout 60 python3 "$work/talk.py" "$base" "$demo_dir" "$BUILD/bourse" "$pid" >"$work/out" 2>&1 ||
+timeout 60 python3 "$work/talk.py" "$base" "$demo_dir" "$BUILD/bourse" "$pid" \
+	"$(awk '$1 == "alice" { print $2 }' "$demo_dir/passwords")" >"$work/out" 2>&1 ||
 	{ cat "$work/out"; fail "talk"; }
 echo "result: $tries logins by curl as wanted; SCRAM bound and not, COMPRESS, switches, the end"

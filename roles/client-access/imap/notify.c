@@ -9,6 +9,7 @@
 #include "roles/client-access/imap/notify.h"
 
 #include "common/imap/notify.h"
+#include "roles/client-access/imap/notify_meta.h"
 #include "common/imap/status.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +29,10 @@ struct notify {
 	const struct imap_notify_group *selected;	/* NULL: nothing of it */
 	struct known *known;		/* by fid */
 	size_t n;
+	struct notify_meta meta;
 	struct watch_seat seat;
 	bool watching, dirty;
+	bool wants_meta, wants_server_meta;
 	uint64_t fresh_fid;
 	uint32_t fresh_first, fresh_last;	/* to be fetched there; 0: none */
 	/* While a FETCH of our own runs: what was there before. */
@@ -86,6 +89,23 @@ static bool is_selected(const struct imap_session *s, uint64_t fid)
 {
 	return s->state == IN_SELECTED && s->view.fid == fid &&
 	       guid_eq(&s->view.mailbox, &s->who.principal);
+}
+
+/* For notify_meta.c; path "" is the server. */
+static bool wants_meta(const struct imap_session *s, const char *path)
+{
+	const struct notify *n = s->notify;
+	bool subscribed = false;
+
+	for (size_t i = 0; i < n->n; i++)
+		subscribed |= n->known[i].subscribed && strcmp(n->known[i].path, path) == 0;
+	return *path ? (events_of(n, path, subscribed) & IMAP_EVENT_META) != 0
+		     : n->wants_server_meta;
+}
+
+struct notify_meta *notify_meta_of(struct imap_session *s)
+{
+	return &s->notify->meta;
 }
 
 bool notify_allows_idle(const struct imap_session *s)
@@ -254,6 +274,7 @@ static void stop(struct imap_session *s)
 		watch_leave(&s->cas->watches, &n->seat);
 	if (n->fetching)
 		imap_reader_fini(&n->reader);
+	notify_meta_fini(&n->meta);
 	free_table(n->known, n->n);
 	arena_fini(&n->arena);
 	free(n);
@@ -309,9 +330,12 @@ static void on_list(void *ctx, enum err e, const struct store_folders *all)
 				compare(s, all, &all->f[i], !s->own_names);
 		say_gone(s, !s->own_names);
 		make_table(n, all);
-		s->own_names = false;
 	}
-	imap_work(s, back);		/* after an error: another hint will come */
+	if (!e && s->notify && n->wants_meta)
+		notify_meta_read(s, &n->meta, !s->own_names, back);
+	else
+		imap_work(s, back);	/* after an error: another hint will come */
+	s->own_names = s->own_names && e;
 	imap_pump(s);
 }
 
@@ -419,7 +443,7 @@ void notify_note(struct imap_session *s)
 {
 	static imap_work_fn *const names[] = {
 		imap_verb_create, imap_verb_delete, imap_verb_rename, imap_verb_subscribe,
-		imap_verb_unsubscribe,
+		imap_verb_unsubscribe, imap_verb_setmetadata,
 	};
 
 	for (size_t i = 0; s->notify && s->verb && i < N_ELEMS(names); i++)
@@ -449,6 +473,11 @@ static void say_first(struct imap_session *s, const struct store_folders *all)
 	}
 }
 
+static enum next finish_first(struct imap_session *s)
+{
+	return imap_finish(s, "OK Done.");
+}
+
 static void on_first(void *ctx, enum err e, const struct store_folders *all)
 {
 	struct imap_session *s = ctx;
@@ -466,7 +495,10 @@ static void on_first(void *ctx, enum err e, const struct store_folders *all)
 		make_table(s->notify, all);
 		s->own_names = false;
 		watch(s, all->cn);
-		imap_finish(s, "OK Done.");
+		if (s->notify->wants_meta)
+			notify_meta_read(s, &s->notify->meta, false, finish_first);
+		else
+			imap_finish(s, "OK Done.");
 	}
 	imap_pump(s);
 }
@@ -482,6 +514,11 @@ static void keep(struct imap_session *s, struct notify *n, struct span text)
 	for (size_t i = 0; i < n->want.n; i++)
 		if (n->want.groups[i].boxes <= IMAP_BOXES_SELECTED_DELAYED)
 			n->selected = &n->want.groups[i];
+	for (size_t i = 0; i < n->want.n; i++) {
+		n->wants_server_meta |= n->want.groups[i].events & IMAP_EVENT_SERVER_META;
+		n->wants_meta |= n->want.groups[i].events & (IMAP_EVENT_META | IMAP_EVENT_SERVER_META);
+	}
+	n->meta.wants = wants_meta;
 	n->s = s;
 	s->notify = n;
 }

@@ -33,4 +33,7 @@ void notify_note(struct imap_session *s);
 /* STEP_REPLY of the session's own FETCH. */
 enum next notify_fetched(struct imap_session *s);
 void notify_free(struct imap_session *s);
+
+struct notify_meta;
+struct notify_meta *notify_meta_of(struct imap_session *s);	/* for notify_meta.c */
 #endif

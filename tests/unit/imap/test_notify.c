@@ -49,6 +49,7 @@ static void test_arguments(void **state)
 		  "[6 INBOX 3][3 16]" },
 		{ " SET (MAILBOXES (inbox \"a b\" {1+}\r\nc) (MailboxName))", "[6 INBOX a b c 8]" },
 		{ " SET (SELECTED-DELAYED NONE)", "[1 0]" },
+		{ " SET (PERSONAL (MailboxMetadataChange ServerMetadataChange))", "[3 96]" },
 		{ " SET (INBOXES (AnnotationChange))", "bad [2 0]" },
 		{ " SET (PERSONAL (MessageNew))", NULL },
 		{ " SET (PERSONAL (MessageExpunge))", NULL },

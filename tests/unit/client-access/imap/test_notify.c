@@ -145,7 +145,7 @@ static void test_refused(void **state)
 	} cases[] = {
 		{ "SET (personal (AnnotationChange))",
 		  "n NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName "
-		  "SubscriptionChange)] Not these.\r\n" },
+		  "SubscriptionChange MailboxMetadataChange ServerMetadataChange)] Not these.\r\n" },
 		{ "SET (personal (MessageNew))", "n BAD MessageNew and MessageExpunge come together.\r\n" },
 		{ "", "n BAD " },
 		{ "SET", "n BAD " },
