@@ -3,7 +3,9 @@
 #include "common/imap/date.h"
 #include "common/imap/fetch.h"
 #include "common/imap/list.h"
+#include "common/imap/envelope.h"
 #include "common/imap/search.h"
+#include "common/imap/sort.h"
 #include "common/imap/utf7.h"
 
 static unsigned walk(const struct imap_search *s, uint32_t i, unsigned depth)
@@ -27,13 +29,52 @@ static void search(struct imap_lex *l)
 		CHECK(l->why != NULL);
 }
 
+static void sort(struct imap_lex *l)
+{
+	struct imap_search s;
+	struct imap_sort by;
+	unsigned seen = 0;
+
+	if (!imap_lex_sort(l, &by, &s)) {
+		CHECK(l->why != NULL);
+		return;
+	}
+	CHECK(by.n > 0 && by.n <= IMAP_SORT_KEYS && walk(&s, 0, 0) == s.n_keys);
+	for (size_t i = 0; i < by.n; i++) {
+		CHECK((seen & 1u << by.by[i].key) == 0);
+		seen |= 1u << by.by[i].key;
+	}
+}
+
+static void threads(struct imap_lex *l)
+{
+	enum imap_thread_alg alg;
+	struct imap_search s;
+
+	if (imap_lex_thread(l, &alg, &s))
+		CHECK(walk(&s, 0, 0) == s.n_keys);
+	else
+		CHECK(l->why != NULL);
+}
+
+static void envelope(struct imap_lex *l)
+{
+	struct span text = { l->p, (size_t)(l->end - l->p) };
+	struct imap_address ad;
+
+	for (unsigned i = IMAP_ENVELOPE_FROM; i <= IMAP_ENVELOPE_BCC; i++)
+		if (imap_envelope_open(l, text, l->arena, (enum imap_envelope_list)i))
+			while (imap_envelope_next(l, &ad))
+				;
+}
+
 static void seqset(struct imap_lex *l)
 {
 	struct imap_seqset s, again;
 	struct imap_lex m;
 	struct buf out;
 
-	if (!imap_lex_seqset(l, &s))
+	if (!imap_lex_seqset(l, &s) || s.saved)
 		return;
 	imap_seqset_resolve(&s, 77);
 	buf_init(&out, 1 << 20);
@@ -111,7 +152,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const readers[])(struct imap_lex *) = { search, seqset, utf7,
-							      fetch, date, pattern };
+							      fetch, date, pattern, sort,
+							      threads, envelope };
 	struct arena a = { 0 };
 	struct imap_lex l;
 

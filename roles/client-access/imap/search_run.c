@@ -20,6 +20,7 @@
 #define ROWS_AT_ONCE   500
 #define SLICE	       (256u << 10)
 #define FIRST_SLICE    (16u << 10)	/* enough for nearly every header */
+#define MIN_SKIP       (64u << 10)
 #define PROGRESS_MS    10000		/* between two INPROGRESS (RFC 9585) */
 #define PROGRESS_ROWS  64		/* between looks at the clock */
 
@@ -273,6 +274,20 @@ static void on_bytes(void *ctx, const void *p, size_t n)
 	api_grant(r->content, n);
 }
 
+/* An attachment is not read: the next slice begins behind it.  What is nearly here is
+ * not worth the asking. */
+static void skip_idle(struct search_run *r)
+{
+	uint64_t idle = r->text && !r->enough ? text_search_idle(r->text) : 0;
+
+	if (idle > r->size - r->pos)
+		idle = r->size - r->pos;
+	if (idle < MIN_SKIP)
+		return;
+	text_search_skip(r->text, idle);
+	r->pos += idle;
+}
+
 /* r->slice is here, of a message of this size. */
 static void content_came(struct search_run *r, enum err e, uint64_t size)
 {
@@ -287,6 +302,7 @@ static void content_came(struct search_run *r, enum err e, uint64_t size)
 		r->enough = !text_search_feed(r->text, r->slice.data, r->slice.len);
 	r->pos += r->slice.len;
 	buf_clear(&r->slice);
+	skip_idle(r);
 }
 
 static void on_content(void *ctx, enum err e, uint64_t size, uint32_t flags, uint64_t modseq)

@@ -174,6 +174,16 @@ bool text_search_feed(struct text_search *t, const char *p, size_t n)
 	return mime_text_feed(t->reader, p, n);
 }
 
+uint64_t text_search_idle(const struct text_search *t)
+{
+	return mime_text_idle(t->reader);
+}
+
+void text_search_skip(struct text_search *t, uint64_t n)
+{
+	mime_text_skip(t->reader, n);
+}
+
 void text_search_end(struct text_search *t)
 {
 	mime_text_end(t->reader);

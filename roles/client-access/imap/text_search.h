@@ -36,6 +36,9 @@ void text_search_free(struct text_search **t);	/* *t may be NULL */
 
 /* False: nothing that follows can add a hit. */
 bool text_search_feed(struct text_search *t, const char *p, size_t n);
+/* So many bytes that come next hold no text: skip as many as you like. */
+uint64_t text_search_idle(const struct text_search *t);
+void text_search_skip(struct text_search *t, uint64_t n);	/* n <= text_search_idle() */
 void text_search_end(struct text_search *t);	/* no more bytes: hits are final */
 
 /* Is text in s (both UTF-8), case ignored? */

@@ -83,7 +83,8 @@ static void open_mdb(struct bench *b)
 	struct mdb_conf conf = {
 		.folder = b->folder, .guid = b->guid, .name = "bench", .inbox = b->inbox,
 		.readers = 2, .writer_cache = 32 << 20, .reader_cache = 4 << 20,
-		.on_changed = on_changed, .on_quarantine = on_quarantine, .ctx = b,
+		.catalogue = true, .on_changed = on_changed,
+		.on_quarantine = on_quarantine, .ctx = b,
 	};
 
 	if (mdb_open(&conf, &b->mdb, &eb) != ERR_OK)
@@ -122,7 +123,8 @@ static void remove_files(struct bench *b)
 {
 	static const char *const names[] = {
 		"store.db", "store.db-wal", "store.db.lock", "quarantine.db",
-		"quarantine.db-wal", "quarantine.db.lock", "restored",
+		"quarantine.db-wal", "quarantine.db.lock", "restored", "search.db",
+		"search.db-wal", "search.db-shm", "search.db.lock",
 	};
 
 	for (size_t i = 0; i < N_ELEMS(names); i++) {
