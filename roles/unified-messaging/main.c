@@ -69,6 +69,7 @@ static void facts(void *ctx, struct member_facts *f)
 	struct daemon *d = ctx;
 
 	member_fact(f, "calls", "%zu", d->um.n_calls);
+	member_fact(f, "telephones-told", "%zu", d->um.sip ? sip_stack_watched(d->um.sip) : 0);
 	member_fact(f, "gateways", "%zu", d->um.gateways.n);
 	if (d->um.post)
 		member_fact(f, "mail-waiting", "%zu", post_waiting(d->um.post));
@@ -130,6 +131,7 @@ static void on_tick(uv_timer_t *t)
 	struct daemon *d = t->data;
 
 	call_tick(&d->um, clock_mono_ms());
+	mwi_tick(&d->um.mwi, clock_mono_ms());
 	if (++d->ticks % RESOLVE_TICKS == 0)
 		gateways_resolve(&d->um.gateways);
 	if (d->um.draining && d->um.n_calls == 0)
@@ -205,6 +207,7 @@ static enum err open_sip(struct daemon *d, struct errbuf *eb)
 		.loop = d->um.loop, .udp = c->udp, .tcp = c->tcp, .tls = c->tls,
 		.cert = c->cert, .key = c->key, .client_ca = c->client_ca,
 		.per_second = c->per_second, .known = known, .on_invite = call_invite,
+		.on_subscribe = mwi_subscribe,
 		.ctx = &d->um,
 	};
 
@@ -262,6 +265,7 @@ static void close_all(struct daemon *d)
 
 	if (um->sip)
 		call_close_all(um);
+	mwi_fini(&um->mwi);
 	sip_stack_close(&um->sip);
 	work_pool_close(&um->pool);
 	post_close(&um->post);
@@ -292,6 +296,7 @@ int main(int argc, char **argv)
 	if (identity_wants_enrol(argc, argv))
 		return identity_enrol_main(argc, argv, "bourse-um", RPC_UM);
 	list_init(&d.um.calls);
+	mwi_init(&d.um.mwi, &d.um);
 	e = svc_open(argc, argv, &spec, &d.um.svc, &eb);
 	if (!e)
 		e = open_all(&d, &eb);

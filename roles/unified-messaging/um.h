@@ -16,6 +16,7 @@
 #include "roles/unified-messaging/gateway.h"
 #include "roles/unified-messaging/media/clip.h"
 #include "roles/unified-messaging/message/post.h"
+#include "roles/unified-messaging/mwi/mwi.h"
 #include "roles/unified-messaging/prompt/voice.h"
 #include "roles/unified-messaging/sip/stack.h"
 #include <uv.h>
@@ -40,6 +41,7 @@ struct um {
 	struct post *post;
 	struct work_pool *pool;
 	struct gateways gateways;
+	struct mwi mwi;
 	struct clip *beep;
 	struct list calls;		/* struct call */
 	size_t n_calls;

@@ -2,7 +2,9 @@
 
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/replica/member.h"
 #include "common/api/object.h"
+#include "common/api/store.h"
 #include "roles/unified-messaging/media/recorder.h"
 #include "roles/unified-messaging/message/address.h"
 #include "roles/unified-messaging/prompt/phrase.h"
@@ -30,6 +32,8 @@ struct answer {
 	struct note note;
 	char name[NAME_MAX_LEN];	/* whose mailbox, to be spoken */
 	bool missed_wanted;
+	struct api_call *ask;		/* the store, whether there is room */
+	bool full;
 	int64_t max_ms, idle_ms;
 	/* the recording */
 	struct recorder *rec;
@@ -280,7 +284,7 @@ static void on_key(void *app, char key)
 
 	switch (a->state) {
 	case GREETING:
-		if (key == '#') {
+		if (key == '#' && !a->full) {
 			a->state = BEEP;
 			call_quiet(a->call);
 			call_play(a->call, a->um->beep);
@@ -318,6 +322,10 @@ static void on_played(void *app)
 
 	switch (a->state) {
 	case GREETING:
+		if (a->full) {
+			say_end(a, "The mailbox is full and cannot take messages. Goodbye.");
+			break;
+		}
 		a->state = BEEP;
 		call_play(a->call, a->um->beep);
 		break;
@@ -364,6 +372,7 @@ static void on_gone(void *app)
 		drop_recording(a);
 	/* A caller who said goodbye to silence has missed somebody, too. */
 	send_missed(a);
+	api_cancel(&a->ask);
 	free(a->kept);
 	free(a);
 }
@@ -382,6 +391,28 @@ static const struct call_app app = {
 	.kind = "answering", .begin = on_begin, .key = on_key, .played = on_played,
 	.heard = on_heard, .tick = on_tick, .gone = on_gone, .state = on_state,
 };
+
+/* Its answer comes while the greeting is spoken; a store that is away is none, and the
+ * message waits for it. */
+static void on_room(void *ctx, enum err e, const struct store_info *i)
+{
+	struct answer *a = ctx;
+
+	a->ask = NULL;
+	a->full = !e && i->quota_recv && i->size >= i->quota_recv;
+}
+
+static void ask_for_room(struct answer *a, const struct object *mailbox)
+{
+	struct store_at at = { .mailbox = mailbox->guid, .principal = mailbox->guid };
+	struct guid database;
+
+	if (!object_guid(mailbox, OBJ_DATABASE, &database))
+		return;
+	at.peer = links_to_database(member_links(a->um->member), &database);
+	if (at.peer)
+		a->ask = store_open(&at, on_room, a);
+}
 
 static bool wants_missed(const struct route_to *to)
 {
@@ -412,6 +443,7 @@ void answer_new(struct call *c, const struct route_to *to)
 	a->missed_wanted = wants_missed(to);
 	a->max_ms = object_number(to->plan, OBJ_MAX_RECORDING, 20 * MINUTE);
 	a->idle_ms = object_number(to->plan, OBJ_RECORDING_IDLE, 5000);
+	ask_for_room(a, to->target);
 	c->app = &app;
 	c->ctx = a;
 }

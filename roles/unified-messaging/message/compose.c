@@ -147,7 +147,9 @@ static enum err header(struct buf *b, const struct compose *c, const char *bound
 	if (!e)
 		e = build_date(b, n->at_ms, 0);
 	if (!e)
-		e = buf_addf(b, "Message-ID: <um.%llu.%llx@%s>\r\n", (unsigned long long)c->id,
+		e = buf_addf(b, "Message-ID: <%s%llu.%llx@%s>\r\n",
+			     n->kind == NOTE_VOICE ? COMPOSE_VOICE_ID : "um.",
+			     (unsigned long long)c->id,
 			     (unsigned long long)n->at_ms, c->hostname);
 	if (!e)
 		e = class_fields(b, c);

@@ -13,6 +13,9 @@
 #include "roles/unified-messaging/message/note.h"
 #include <stdio.h>
 
+/* How Message-IDs of voice messages begin: message waiting knows them by it. */
+#define COMPOSE_VOICE_ID "um-voice."
+
 struct compose {
 	const struct note *note;
 	const char *hostname;		/* of the Message-ID */

@@ -139,7 +139,8 @@ enum err sip_stack_open(const struct sip_stack_conf *conf, struct sip_stack **ou
 		return e;
 	if (sip_alloc(&s->sip, s->dns, HASH, HASH, HASH, "Bourse/" VERSION, NULL, NULL) ||
 	    sip_listen(&s->gate, s->sip, true, gate_request, s) ||
-	    sipsess_listen(&s->sessions, s->sip, LEG_HASH, leg_invite, s))
+	    sipsess_listen(&s->sessions, s->sip, LEG_HASH, leg_invite, s) ||
+	    sipevent_listen(&s->events, s->sip, LEG_HASH, LEG_HASH, subscribe_request, s))
 		return err_set(eb, ERR_INTERNAL, "libre opens no SIP stack");
 	e = listen_list(s, SIP_UDP, conf->udp, eb);
 	if (!e)
@@ -161,6 +162,7 @@ void sip_stack_close(struct sip_stack **sp)
 	if (s->sessions)
 		sipsess_close_all(s->sessions);
 	s->sessions = mem_deref(s->sessions);
+	s->events = mem_deref(s->events);
 	s->gate = mem_deref(s->gate);
 	if (s->sip)
 		sip_close(s->sip, true);
@@ -177,6 +179,11 @@ void sip_stack_close(struct sip_stack **sp)
 size_t sip_stack_busy(const struct sip_stack *s)
 {
 	return s->legs.n;
+}
+
+size_t sip_stack_watched(const struct sip_stack *s)
+{
+	return s->n_subs;
 }
 
 void sip_stack_get_stats(const struct sip_stack *s, struct sip_stack_stats *out)

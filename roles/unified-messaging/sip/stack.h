@@ -21,11 +21,13 @@
 
 struct sip_stack;
 struct sip_leg;
+struct sip_sub;
 
 enum sip_transport { SIP_UDP, SIP_TCP, SIP_TLS };
 const char *sip_transport_name(enum sip_transport t);
 
 #define SIP_CALL_ID 160
+#define SIP_SUBS_MAX 10000	/* telephones that watch for messages */
 
 /* What an INVITE said.  Spans are borrowed during on_invite. */
 struct sip_facts {
@@ -67,6 +69,8 @@ struct sip_stack_conf {
 	bool (*known)(void *ctx, const struct addr *source);
 	/* A call: answer, reject or redirect it before this returns. */
 	void (*on_invite)(void *ctx, struct sip_leg *leg, const struct sip_facts *f);
+	/* A telephone wants to know of messages (sip/subscribe.h): take it, or false. */
+	bool (*on_subscribe)(void *ctx, struct sip_sub *s, const struct number *called);
 	void *ctx;
 };
 
@@ -75,6 +79,8 @@ enum err sip_stack_open(const struct sip_stack_conf *conf, struct sip_stack **ou
 /* Legs must be closed.  BYEs that are under way are not waited for. */
 void sip_stack_close(struct sip_stack **s);
 size_t sip_stack_busy(const struct sip_stack *s);	/* legs that are open */
+
+size_t sip_stack_watched(const struct sip_stack *s);	/* telephones that watch */
 
 struct sip_stack_stats {
 	uint64_t invites, unknown, flooded, options, extensions;	/* refused by 420 */

@@ -17,6 +17,8 @@ struct sip_stack {
 	struct tls *tls;
 	struct sip_lsnr *gate;
 	struct sipsess_sock *sessions;
+	struct sipevent_sock *events;
+	size_t n_subs;
 	struct hash legs;		/* by Call-ID */
 	struct hash sources;		/* struct sip_source, by address */
 	struct sip_stack_stats stats;
@@ -46,6 +48,9 @@ bool gate_request(const struct sip_msg *msg, void *stack);
 /* May this source have another call now?  Counts it. */
 bool gate_flood_ok(struct sip_stack *s, const struct addr *source);
 void gate_fini(struct sip_stack *s);
+
+/* ---- subscribe.c ------------------------------------------------------------------ */
+bool subscribe_request(const struct sip_msg *msg, void *stack);	/* a SUBSCRIBE */
 
 /* ---- leg.c ------------------------------------------------------------------------- */
 void leg_invite(const struct sip_msg *msg, void *stack);	/* sipsess's conn handler */
