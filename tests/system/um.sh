@@ -142,6 +142,129 @@ call nobody 4242 -i 127.0.0.1 || fail "an unknown extension is not answered 404"
 scenario "$work/stranger" 'X-Test: 1' '' 403
 call stranger 1001 -i 127.0.0.2 || fail "a stranger is not answered 403"
 
+# ---- within a call: session timer, hold, UPDATE, keys by INFO -----------------------------
+# request METHOD CSEQ [BODY-TYPE BODY]: one of a dialog
+request() {
+	printf '<send retrans="500"><![CDATA[\n%s [next_url] SIP/2.0\n' "$1"
+	printf 'Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n'
+	printf 'From: "Dave Caller" <sip:5551234@[local_ip]:[local_port]>;tag=[call_number]\n'
+	printf 'To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]\nCall-ID: [call_id]\n'
+	printf 'CSeq: %s %s\nMax-Forwards: 70\nContact: <sip:5551234@[local_ip]:[local_port]>\n' "$2" "$1"
+	printf 'Supported: timer\nSession-Expires: 600\n'
+	[ -z "${3-}" ] || printf 'Content-Type: %s\n' "$3"
+	printf 'Content-Length: [len]\n\n%s\n]]></send>\n' "${4-}"
+}
+answer() {	# answer STATUS REGEXP...: what the reply must hold
+	printf '<recv response="%s"><action>' "$1"
+	shift
+	for re in "$@"; do
+		n=$((${n-0} + 1))
+		printf '<ereg regexp="%s" search_in="msg" check_it="true" assign_to="v%s"/>' "$re" "$n"
+		used="${used-}${used:+,}v$n"
+	done
+	printf '</action></recv>\n'
+}
+offer() {
+	printf 'v=0\no=u 1 %s IN IP4 [local_ip]\ns=-\nc=IN IP4 [media_ip]\nt=0 0\n' "$1"
+	printf 'm=audio [auto_media_port] RTP/AVP %s 96\na=rtpmap:96 telephone-event/8000\na=%s' "$2" "$3"
+}
+n=0 used=
+{
+	echo '<?xml version="1.0" encoding="UTF-8"?><scenario name="dialog">'
+	request INVITE 1 application/sdp "$(offer 1 0 sendrecv)" |
+		sed 's/\[next_url\]/sip:[service]@[remote_ip]:[remote_port]/; s/\[peer_tag_param\]//'
+	echo '<recv response="100" optional="true"/>'
+	answer 200 'Session-Expires: 600;refresher=uac' 'Require: timer' 'a=sendrecv' |
+		sed 's/response="200"/response="200" rrs="true"/'
+	request ACK 1 | sed 's/ retrans="500"//'
+	echo '<pause milliseconds="300"/>'
+	request INVITE 2 application/sdp "$(offer 2 8 sendonly)"
+	echo '<recv response="100" optional="true"/>'
+	answer 200 'm=audio [0-9]+ RTP/AVP 8 96' 'a=recvonly' 'o=bourse [0-9]+ 2 IN'
+	request ACK 2 | sed 's/ retrans="500"//'
+	request UPDATE 3
+	answer 200 'Session-Expires: 600'
+	request INFO 4 application/dtmf-relay 'Signal=#'
+	answer 200
+	request OPTIONS 5
+	answer 200 'Allow: .*UPDATE'
+	request INVITE 6 application/sdp "$(offer 3 18 sendrecv)"
+	echo '<recv response="100" optional="true"/>'
+	answer 488
+	request ACK 6 | sed 's/ retrans="500"//'
+	request BYE 7
+	answer 200
+	used=v1,v2,v3,v4,v5
+	echo "<Reference variables=\"$used\"/></scenario>"
+} >"$work/dialog"
+call dialog 1001 -i 127.0.0.1 || { cat "$work/sipp.out"; fail "a call with changes"; }
+
+# ---- message waiting ----------------------------------------------------------------------------
+notified() {	# notified REGEXP VARIABLE
+	cat <<-EOF
+	<recv request="NOTIFY" timeout="20000"><action>
+	<ereg regexp="$1" search_in="msg" check_it="true" assign_to="$2"/></action></recv>
+	<send><![CDATA[
+	SIP/2.0 200 OK
+	[last_Via:]
+	[last_From:]
+	[last_To:]
+	[last_Call-ID:]
+	[last_CSeq:]
+	Content-Length: 0
+
+	]]></send>
+	EOF
+}
+subscribe() {	# subscribe EVENT
+	cat <<-EOF
+	<?xml version="1.0" encoding="UTF-8"?><scenario name="subscribe">
+	<send retrans="500"><![CDATA[
+	SUBSCRIBE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+	Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+	From: <sip:1@[local_ip]:[local_port]>;tag=[call_number]
+	To: <sip:[service]@[remote_ip]:[remote_port]>
+	Call-ID: [call_id]
+	CSeq: 1 SUBSCRIBE
+	Contact: <sip:1@[local_ip]:[local_port]>
+	Event: $1
+	Expires: 600
+	Max-Forwards: 70
+	Content-Length: 0
+
+	]]></send>
+	EOF
+}
+{ subscribe presence; echo '<recv response="489"/></scenario>'; } >"$work/presence"
+call presence 1003 -i 127.0.0.1 || fail "another event package is not answered 489"
+was=$(bourse message list carol | grep -c 'Voice message')
+{
+	subscribe message-summary
+	echo '<recv response="200"/>'
+	notified "Voice-Message: $was/0" a
+	notified "Voice-Message: $((was + 1))/0" b
+	notified "Voice-Message: $was/1" c
+	echo '<Reference variables="a,b,c"/></scenario>'
+} >"$work/waiting"
+(call waiting 1003 -i 127.0.0.1; echo $? >"$work/waiting.rc") &
+media=$((media + 40))
+scenario "$work/quick" 'X-Test: 1' 8000
+call quick 1003 -i 127.0.0.1 || fail "the call that lights the lamp"
+more_for_carol() { [ "$(bourse message list carol | grep -c 'Voice message')" -gt "$was" ]; }
+until_true 10 more_for_carol || fail "carol has no message more"
+sleep 1.5	# the telephone is told, then carol reads it
+pw=$(awk '$1 == "carol" { print $2 }' "$demo_dir/passwords")
+curl -sk -u "carol:$pw" "imaps://127.0.0.1:$((base + 993))/INBOX;MAILINDEX=*" >/dev/null ||
+	fail "carol cannot read it"
+until_true 10 test -s "$work/waiting.rc"
+[ "$(cat "$work/waiting.rc")" = 0 ] || fail "the lamp does not follow"
+
+# ---- a full mailbox ---------------------------------------------------------------------------------
+bourse mailbox set carol quota-warn=1 quota-send=2 quota-receive=3 >/dev/null || fail "quota"
+was=$(bourse message list carol | wc -l)
+call plain 1003 -i 127.0.0.1 && fail "a full mailbox hears callers out"
+[ "$(bourse message list carol | wc -l)" = "$was" ] || fail "a full mailbox got mail"
+
 # ---- killed in a recording, and a hub that is away --------------------------------------------
 call plain 1002 -i 127.0.0.1 -bg >/dev/null 2>&1
 until_true 10 sh -c "BUILD=$BUILD $BUILD/bourse -C $demo_dir um call list | grep -q recording" ||
@@ -166,4 +289,4 @@ sounds_right killed
 deploy/demo stop "$demo_dir" >/dev/null
 grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error' "$demo_dir"/log/*.log &&
 	fail "a sanitizer has found something: $(grep -hE 'Sanitizer|runtime error' "$demo_dir"/log/*.log | head -3)"
-echo "result: heard$heard; missed call, 420, 404, 403"
+echo "result: heard$heard; missed call, hold, timers, message waiting, full mailbox, 420, 404, 403, 488, 489"
