@@ -39,6 +39,15 @@ static void answered(void *ctx, enum err e, const struct store_usage *u)
 	bool any = false;
 
 	imap_call_done(s);
+	/* Rights on a folder are none on the quota of the mailbox it is in. */
+	if (r->path && (e == ERR_NOTFOUND || e == ERR_DENIED)) {
+		out_str(s, "* QUOTAROOT ");
+		out_mailbox(s, r->path);
+		out_str(s, "\r\n");
+		imap_finish(s, "OK Done.");
+		imap_pump(s);
+		return;
+	}
 	if (e) {
 		imap_fail(s, e);
 		imap_pump(s);
