@@ -42,7 +42,7 @@ demo() {
 	demos="$demos $demo_dir"
 	for _ in 1 2 3 4 5; do
 		base=$((10500 + $(od -An -N2 -tu2 /dev/urandom) % 135 * 100))
-		ss -Hltn 2>/dev/null | awk '{print $4}' | grep -qE ":($((base + 25))|$((base + 7001))|$((base + 587)))\$" && continue
+		ss -Hltun 2>/dev/null | awk '{print $5}' | grep -qE ":($((base + 25))|$((base + 5060))|$((base + 7001))|$((base + 587)))\$" && continue
 		deploy/demo start "$demo_dir" --port-base $base "$@" >"$work/demo.out" 2>&1 && return
 		cat "$work/demo.out" >&2
 		break

@@ -3,7 +3,7 @@
 #
 #	kill		20,000 letters while each daemon is killed, 300 times in all
 #	no-directory	every role restarted while the directory is away
-#	full-edge full-hub full-mailbox
+#	full-edge full-hub full-mailbox full-cas full-directory
 #			the disk of that role fills up, and has room again
 #	cuts		the bus is cut between each two hosts that talk, under load
 #	hubs		two hubs, one of which is killed, 200 times
@@ -13,7 +13,7 @@
 # own process each: what one leaves behind cannot help another.
 quick=
 [ "${1-}" != -q ] || { quick=-q; shift; }
-all='kill no-directory full-edge full-hub full-mailbox cuts hubs'
+all='kill no-directory full-edge full-hub full-mailbox full-cas full-directory cuts hubs'
 if [ $# -ne 1 ]; then
 	rc=0
 	for t in ${*:-$all}; do
@@ -154,6 +154,70 @@ full() {
 	done
 }
 
+told_of_disk() {	# SERVER: status says so
+	bourse -o json status 2>/dev/null | tr '}' '\n' | grep "\"server\":\"$1\"" | grep -q 'disk space is low'
+}
+current() { bourse -o json status >"$work/state" 2>/dev/null && ! grep -q ' behind"' "$work/state"; }
+probe_through() { probe_edge | grep -q '^<[-~]  250 2\.6\.0'; }
+
+# No byte is left for the directory: what can be read and what others do goes on, changes
+# are refused with a reason, and none is lost or half done; also when it is killed.
+full_directory() {
+	fresh
+	small_disk directory 48
+	fill_to 300000
+	made=0
+	for i in $(seq 400); do
+		bourse mailbox create "full$i" --no-password >"$work/made" 2>&1 || break
+		made=$i
+	done
+	[ "$made" -lt 400 ] || fail "a full disk takes 400 mailboxes"
+	grep -qi 'full\|space' "$work/made" || fail "the refusal does not say why: $(cat "$work/made")"
+	until_true 5 told_of_disk directory || fail "status does not tell of the disk"
+	bourse mailbox list >/dev/null || fail "nothing can be read"
+	logs_in >/dev/null || fail "no login"
+	until_true 10 probe_through || fail "no mail goes through"
+	kill_one directory
+	run_one
+	until_true 10 bourse mailbox list || fail "it does not come back on a full disk"
+	there() { bourse mailbox list "$1" | grep -q "^$1 "; }
+	[ "$made" -eq 0 ] || there "full$made" || fail "full$made is gone"
+	there "full$((made + 1))" && fail "full$((made + 1)) was refused and is there"
+	make_room
+	more() { bourse mailbox create "more$1" --no-password; }
+	until_true 10 more 1 || fail "nothing can be changed with room again"
+	until_true 20 current || fail "somebody is behind: $(bourse status)"
+	deploy/demo stop "$demo_dir" >/dev/null
+	run_one
+	until_true 10 there more1 || fail "more1 is gone"
+	echo "result: full disk at the directory: $made mailboxes made until it was full, none lost"
+}
+
+# cas writes nothing but its replica: it goes on with what it has.
+full_cas() {
+	fresh
+	small_disk cas 32
+	fill_to 0
+	for i in $(seq 60); do
+		bourse group create "g$i" display-name="$(head -c 900 /dev/zero | tr '\0' x)" >/dev/null ||
+			fail "the directory is another's disk"
+	done
+	until_true 10 told_of_disk cas || fail "status does not tell of the disk"
+	until_true 10 logs_in || fail "no login"
+	probe_through || fail "no mail goes through"
+	imap_says u$((users + 1)) INBOX 'STATUS INBOX (MESSAGES)' | grep -q 'MESSAGES' || fail "no mailbox to read"
+	kill_one cas
+	run_one
+	until_true 10 logs_in || fail "no login after a restart on a full disk"
+	echo pw2 | bourse mailbox create late --password-stdin >/dev/null || fail "mailbox late"
+	make_room
+	until_true 70 current || fail "cas stays behind: $(bourse status)"
+	late() { curl -sk --max-time 5 -u late:pw2 "imap://$imap/" -X NOOP; }
+	until_true 10 late || fail "who came meanwhile cannot log in"
+	until_true 10 logs_in || fail "no login in the end"
+	echo "result: full disk at cas: logins went on, also after a restart, and it caught up"
+}
+
 full_mailbox() {
 	fresh
 	small_disk mailbox 256
@@ -291,6 +355,8 @@ no-directory) no_directory ;;
 full-edge) full edge hub probe_edge ;;
 full-hub) full hub mailbox probe_hub ;;
 full-mailbox) full_mailbox ;;
+full-cas) full_cas ;;
+full-directory) full_directory ;;
 cuts) cuts ;;
 hubs) hubs ;;
 *) echo "soak: no test $test; there are: $all" >&2; exit 2 ;;
