@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -127,6 +128,22 @@ static enum err open_store(struct mdb *m, struct db **db, struct errbuf *eb)
 	return e;
 }
 
+/* Which database is this folder?  For people, and for repair by name when the file
+ * cannot be asked.  Without it the database works all the same. */
+static void write_name(const struct mdb *m)
+{
+	char *path = xasprintf("%s/name", m->conf.folder), *new = xasprintf("%s.new", path);
+	FILE *f = fopen(new, "we");
+	bool ok = f && fprintf(f, "%s\n", m->conf.name) > 0;
+
+	if (f && fclose(f) != 0)
+		ok = false;
+	if (!ok || rename(new, path) < 0)
+		log_warn(NULL, "database name not noted database=%s", m->conf.name);
+	free(new);
+	free(path);
+}
+
 enum err mdb_open(const struct mdb_conf *conf, struct mdb **out, struct errbuf *eb)
 {
 	struct mdb *m = xcalloc(1, sizeof(*m));
@@ -148,6 +165,7 @@ enum err mdb_open(const struct mdb_conf *conf, struct mdb **out, struct errbuf *
 		db_close(&db);
 		mdb_close(&m);
 	} else {
+		write_name(m);
 		m->checkpoint = checkpoint_new(m);
 		m->catalogue = conf->catalogue ? catalogue_new(m) : NULL;
 		m->writer = writer_new(m, db);

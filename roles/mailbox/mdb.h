@@ -4,7 +4,8 @@
  * mdb - one mailbox database: its files, its threads, its state
  *
  * A folder holds store.db (everything), quarantine.db (mailboxes kept shut after
- * damage), search.db (catalogue.h) and, after a restore, a file `restored`: its presence at opening means
+ * damage), search.db (catalogue.h), the database's name in a file `name` (for people
+ * and repair) and, after a restore, a file `restored`: its presence at opening means
  * that numbers may have been handed out that this copy does not know, so epoch
  * and every counter move on before anything is served (DESIGN section 5, rule 9).
  *

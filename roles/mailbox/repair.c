@@ -7,6 +7,7 @@
 #include "roles/mailbox/mdb.h"
 #include "roles/mailbox/mend.h"
 #include "roles/mailbox/schema.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -382,12 +383,56 @@ enum err repair_swap(const struct repair *r, struct errbuf *eb)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static enum err parse(char **words, struct repair *r, bool *swap_it, struct errbuf *eb)
+static bool has_name(const char *folder, const char *database, const char *name)
 {
-	if (strcmp(words[0], "repair") != 0 || words[1] == NULL ||
-	    guid_parse(words[1], &r->guid) != ERR_OK)
+	char *path = xasprintf("%s/%s/name", folder, database), line[300] = "";
+	FILE *f = fopen(path, "re");
+	bool same = f && fgets(line, sizeof(line), f) != NULL;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	free(path);
+	return same && strcmp(line, name) == 0;
+}
+
+enum err repair_find(const char *data, const char *word, struct guid *out, struct errbuf *eb)
+{
+	char *folder = xasprintf("%s/db", data);
+	DIR *d = opendir(folder);
+	struct dirent *entry;
+	unsigned found = guid_parse(word, out) == ERR_OK;
+
+	while (found == 0 && d && (entry = readdir(d)) != NULL) {
+		struct guid g;
+
+		if (guid_parse(entry->d_name, &g) != ERR_OK ||
+		    !has_name(folder, entry->d_name, word))
+			continue;
+		*out = g;
+		found++;
+		while ((entry = readdir(d)) != NULL)
+			found += has_name(folder, entry->d_name, word);
+	}
+	if (d)
+		closedir(d);
+	free(folder);
+	if (found > 1)
+		return err_set(eb, ERR_EXISTS, "several databases are called %s: give the GUID", word);
+	return found ? ERR_OK : err_set(eb, ERR_NOTFOUND, "no database %s in %s/db", word, data);
+}
+
+static enum err parse(const char *data, char **words, struct repair *r, bool *swap_it,
+		      struct errbuf *eb)
+{
+	enum err e;
+
+	if (strcmp(words[0], "repair") != 0 || words[1] == NULL)
 		return err_set(eb, ERR_INVALID, "usage: repair DATABASE [--to FOLDER] [--swap],"
-			       " with the database's GUID");
+			       " with the database's name or GUID");
+	e = repair_find(data, words[1], &r->guid, eb);
+	if (e)
+		return e;
 	for (words += 2; *words; words++) {
 		if (strcmp(*words, "--swap") == 0)
 			*swap_it = true;
@@ -404,7 +449,7 @@ enum err repair_main(const char *data, char **words, struct errbuf *eb)
 	struct repair r = { .out = stdout, .progress = stderr };
 	char *folder, *to, text[GUID_TEXT];
 	bool swap_it = false;
-	enum err e = parse(words, &r, &swap_it, eb);
+	enum err e = parse(data, words, &r, &swap_it, eb);
 
 	if (e)
 		return e;

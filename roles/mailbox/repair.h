@@ -34,6 +34,10 @@ enum err repair_database(struct repair *r, struct errbuf *eb) A_MUST_USE;
  * Mailboxes are no longer in quarantine. */
 enum err repair_swap(const struct repair *r, struct errbuf *eb) A_MUST_USE;
 
+/* A database by its GUID, or by the name that its folder in data/db has noted (mdb.c).
+ * NOTFOUND: none; EXISTS: several of that name. */
+enum err repair_find(const char *data, const char *word, struct guid *out,
+		     struct errbuf *eb) A_MUST_USE;
 /* `repair DATABASE [--to FOLDER] [--swap]`, words without the first; data is the
  * daemon's folder. */
 enum err repair_main(const char *data, char **words, struct errbuf *eb) A_MUST_USE;

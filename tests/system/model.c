@@ -55,6 +55,7 @@ struct run {
 	bool killing;
 	const char *victim;
 	unsigned delay_us;
+	pid_t killed;
 };
 
 static void die(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
@@ -279,7 +280,9 @@ static void *kill_later(void *arg)
 	f = fopen(path, "r");
 	if (f) {
 		if (fgets(text, sizeof(text), f) && atoi(text) > 1)
-			kill(atoi(text), SIGKILL);
+			r->killed = atoi(text);
+		if (r->killed)
+			kill(r->killed, SIGKILL);
 		fclose(f);
 	}
 	return NULL;
@@ -303,7 +306,10 @@ static void recover(struct run *r)
 	pthread_join(r->killer, NULL);
 	r->kills++;
 	snprintf(command, sizeof(command), "deploy/demo start %s >/dev/null 2>&1", r->demo);
-	/* The one that was killed may still be on its way out. */
+	/* The one that was killed may take its time to be gone. */
+	for (int i = 0; r->killed && kill(r->killed, 0) == 0 && i < 2000; i++)
+		pause_ms(5);
+	r->killed = 0;
 	for (int i = 0; system(command) != 0; i++) {
 		if (i == 20)
 			die(r, "%s does not come back", r->victim);

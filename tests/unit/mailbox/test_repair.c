@@ -334,6 +334,72 @@ static void test_log_lock_and_swap(void **state)
 	free(kept);
 }
 
+static void note_name(const char *data, const char *database, const char *name)
+{
+	char *folder = xasprintf("%s/db/%s", data, database), *path = xasprintf("%s/name", folder);
+	FILE *f;
+
+	assert_int_equal(mkdir(folder, 0700), 0);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "%s\n", name);
+	fclose(f);
+	free(path);
+	free(folder);
+}
+
+static void forget_name(const char *data, const char *database)
+{
+	char *folder = xasprintf("%s/db/%s", data, database), *path = xasprintf("%s/name", folder);
+
+	unlink(path);
+	assert_int_equal(rmdir(folder), 0);
+	free(path);
+	free(folder);
+}
+
+static void test_a_database_by_name(void **state)
+{
+	static const char *const guids[] = { "00112233-4455-6677-8899-aabbccddeeff",
+					     "10112233-4455-6677-8899-aabbccddeeff",
+					     "20112233-4455-6677-8899-aabbccddeeff" };
+	static const struct {
+		const char *word;
+		enum err e;
+		const char *guid;
+	} cases[] = {
+		{ "mailbox-1", ERR_OK, "00112233-4455-6677-8899-aabbccddeeff" },
+		{ "twice", ERR_EXISTS, NULL },
+		{ "mailbox", ERR_NOTFOUND, NULL },
+		{ "", ERR_NOTFOUND, NULL },
+		{ "no guid", ERR_NOTFOUND, NULL },	/* a folder that is not ours */
+		/* A GUID is taken at its word: the folder may be anywhere by --to. */
+		{ "30112233-4455-6677-8899-aabbccddeeff", ERR_OK,
+		  "30112233-4455-6677-8899-aabbccddeeff" },
+	};
+	struct rig *rig = *state;
+	char *db = xasprintf("%s/db", rig->dir);
+
+	assert_int_equal(mkdir(db, 0700), 0);
+	note_name(rig->dir, guids[0], "mailbox-1");
+	note_name(rig->dir, guids[1], "twice");
+	note_name(rig->dir, guids[2], "twice");
+	note_name(rig->dir, "stranger", "no guid");
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		struct guid g = { { 0 } };
+		char text[GUID_TEXT];
+
+		assert_int_equal(repair_find(rig->dir, cases[i].word, &g, &rig->eb), cases[i].e);
+		if (cases[i].guid)
+			assert_string_equal(guid_text(&g, text), cases[i].guid);
+	}
+	for (size_t i = 0; i < N_ELEMS(guids); i++)
+		forget_name(rig->dir, guids[i]);
+	forget_name(rig->dir, "stranger");
+	assert_int_equal(rmdir(db), 0);
+	free(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pages_anywhere, rig_up, rig_down),
 		cmocka_unit_test_setup_teardown(test_forged_pages, rig_up, rig_down),
 		cmocka_unit_test_setup_teardown(test_log_lock_and_swap, rig_up, rig_down),
+		cmocka_unit_test_setup_teardown(test_a_database_by_name, rig_up, rig_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

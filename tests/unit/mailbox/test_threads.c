@@ -124,7 +124,7 @@ static void remove_files(struct bench *b)
 	static const char *const names[] = {
 		"store.db", "store.db-wal", "store.db.lock", "quarantine.db",
 		"quarantine.db-wal", "quarantine.db.lock", "restored", "search.db",
-		"search.db-wal", "search.db-shm", "search.db.lock",
+		"search.db-wal", "search.db-shm", "search.db.lock", "name",
 	};
 
 	for (size_t i = 0; i < N_ELEMS(names); i++) {
