@@ -166,6 +166,7 @@ struct imap_verb {
 };
 
 const struct imap_verb *imap_verb_find(struct span name);
+const struct imap_verb *imap_verb_at(size_t i);		/* of all, in order; NULL: no more */
 void imap_put_capabilities(struct imap_session *s);	/* "IMAP4rev1 IDLE ..." */
 /* May a password cross this connection as it is? */
 bool imap_plain_is_fine(const struct imap_session *s);

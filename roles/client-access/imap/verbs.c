@@ -99,6 +99,11 @@ const struct imap_verb *imap_verb_find(struct span name)
 	return NULL;
 }
 
+const struct imap_verb *imap_verb_at(size_t i)
+{
+	return i < N_ELEMS(verbs) ? &verbs[i] : NULL;
+}
+
 bool imap_plain_is_fine(const struct imap_session *s)
 {
 	return s->tls || (s->cas->conf.plaintext_login && addr_is_loopback(&s->peer));
