@@ -97,7 +97,11 @@ $(FUZZ_DIR)/gen/%.o: $(BUILD)/gen/%.c
 $(FUZZ_DIR)/liball.a: $(FUZZ_SRC:%.c=$(FUZZ_DIR)/%.o) $(PROTO:proto/%.proto=$(FUZZ_DIR)/gen/%.pb-c.o)
 	@rm -f $@ && ar rcs $@ $^
 $(FUZZ:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: $(FUZZ_DIR)/tests/fuzz/%.o $(FUZZ_DIR)/liball.a
-	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(UM_LIBS) $(LIBS)
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+		$(UM_LIBS) $(LIBS)
+# The stand-ins of the unit tests come first and win.
+$(FUZZ_DIR)/fuzz_imap_session: $(patsubst %.c,$(FUZZ_DIR)/%.o,\
+	$(wildcard tests/unit/client-access/imap/fake_*.c))
 
 fuzz-build: $(FUZZ:%=$(FUZZ_DIR)/%)
 fuzz: $(F:%=$(FUZZ_DIR)/%)

@@ -177,24 +177,43 @@ static void select_finish(struct api_call *c, enum err e, const ProtobufCMessage
 			.epoch = rep->epoch,
 			.keywords = (const char *const *)rep->keywords,
 			.n_keywords = rep->n_keywords, .rights = rep->rights,
-			.own_seen = rep->own_seen,
+			.own_seen = rep->own_seen, .more_runs = rep->more_runs,
 		};
 	((store_select_cb *)c->cb)(c->ctx, e, &s);
+}
+
+static struct api_call *select_start(const struct store_at *at, Store__SelectReq *rq,
+				     store_select_cb *cb, void *ctx)
+{
+	struct api_call *c = store_call_new(select_finish, (api_any_fn *)cb, ctx);
+
+	rq->mailbox = store_guid(&at->mailbox);
+	return store_call_start(c, at, &(struct api_start){
+		.method = "store.select", .body = &rq->base,
+		.rep = &store__uids_rep__descriptor });
 }
 
 struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read_write,
 			      bool with_runs, store_select_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(select_finish, (api_any_fn *)cb, ctx);
 	Store__SelectReq rq = STORE__SELECT_REQ__INIT;
 
-	rq.mailbox = store_guid(&at->mailbox);
 	rq.fid = fid;
 	rq.read_write = read_write;
 	rq.with_runs = with_runs;
-	return store_call_start(c, at, &(struct api_start){
-		.method = "store.select", .body = &rq.base,
-		.rep = &store__uids_rep__descriptor });
+	return select_start(at, &rq, cb, ctx);
+}
+
+struct api_call *store_select_runs(const struct store_at *at, uint64_t fid, bool read_write,
+				   uint32_t from, store_select_cb *cb, void *ctx)
+{
+	Store__SelectReq rq = STORE__SELECT_REQ__INIT;
+
+	rq.fid = fid;
+	rq.read_write = read_write;
+	rq.with_runs = rq.paged = true;
+	rq.runs_from = from;
+	return select_start(at, &rq, cb, ctx);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

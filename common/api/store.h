@@ -80,6 +80,7 @@ struct store_folders {
 
 struct store_selected {
 	struct uid_ranges runs;		/* only if asked for */
+	bool more_runs;			/* behind them, with store_select_runs() */
 	uint32_t uidnext, uidvalidity, total, unread, first_unseen_uid, recent_uid;
 	uint64_t highestmodseq, epoch;
 	const char *const *keywords;
@@ -124,8 +125,12 @@ struct api_call *store_folder_delete(const struct store_at *at, const char *path
 struct api_call *store_folder_subscribe(const struct store_at *at, const char *path, bool on,
 					bool elsewhere, store_done_cb *cb, void *ctx);
 /* SELECT (claims \Recent when read_write).  with_runs: the whole uid list as runs. */
+/* (with_runs: LIMIT if one answer cannot hold them.) */
 struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read_write,
 			      bool with_runs, store_select_cb *cb, void *ctx);
+/* The same, page by page: the runs from UID `from` on. */
+struct api_call *store_select_runs(const struct store_at *at, uint64_t fid, bool read_write,
+				   uint32_t from, store_select_cb *cb, void *ctx);
 
 /* ---- reading -------------------------------------------------------------- */
 

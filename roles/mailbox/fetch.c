@@ -7,6 +7,7 @@
 #include "roles/mailbox/reader.h"
 #include <string.h>
 
+enum { FEW_UNREAD = 2000, SELECT_RUNS = 25000 };
 enum { LOOK_EVERY = 16, LOOK_EVERY_FLAGS = 512 };	/* rows */
 
 #define PLACED "p.uid, p.flags, p.imap_deleted, p.kw, p.modseq, p.sort_date"
@@ -45,9 +46,14 @@ DB_SQL(q_one,
        "SELECT i.bid, i.size, p.flags, p.imap_deleted, p.modseq FROM shown p"
        " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
        " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid = ?3");
-DB_SQL(q_first_unseen,
-       "SELECT min(uid) FROM placement WHERE mbx = ?1 AND fid = ?2 AND (flags & 1) = 0"
-       " AND is_fai = 0");
+/* The first unread one costs as much in a folder of a million: of few, all are looked
+ * at; of many it is among the first messages, or is not told (RFC 3501 6.3.1). */
+DB_SQL(q_unseen_of_few,
+       "SELECT min(uid) FROM placement INDEXED BY place_unread WHERE mbx = ?1 AND fid = ?2"
+       " AND (flags & 1) = 0 AND is_fai = 0");
+DB_SQL(q_unseen_in_front,
+       "SELECT min(uid) FROM (SELECT uid, flags, is_fai FROM placement WHERE mbx = ?1"
+       " AND fid = ?2 ORDER BY uid LIMIT 4000) WHERE (flags & 1) = 0 AND is_fai = 0");
 DB_SQL(q_first_shown,
        "SELECT min(uid) FROM shown WHERE mbx = ?1 AND fid = ?2 AND (flags & 1) = 0"
        " AND is_fai = 0");
@@ -433,6 +439,18 @@ static enum err select_keywords(struct db *db, struct select_op *op, struct errb
 	return e;
 }
 
+/* Before \Recent is claimed: who asks again then has not lost it. */
+static enum err select_runs(struct db *db, struct select_op *op, struct errbuf *eb)
+{
+	const int64_t key[2] = { op->who.mbx, (int64_t)op->fid };
+	enum err e = runs_page(db, key, op->runs_from, SELECT_RUNS, &op->runs,
+			       &op->result.more_runs, eb);
+
+	if (e == ERR_OK && op->result.more_runs && !op->paged)
+		e = err_set(eb, ERR_LIMIT, "more than %u runs of uids", SELECT_RUNS);
+	return e;
+}
+
 static enum err select_rows(struct db *db, struct select_op *op, struct errbuf *eb)
 {
 	int64_t fid = (int64_t)op->fid, first = 0, epoch = 0;
@@ -444,15 +462,17 @@ static enum err select_rows(struct db *db, struct select_op *op, struct errbuf *
 	if (e == ERR_OK)
 		e = hidden_load(db, op->who.mbx, fid, &hidden, eb);
 	if (e == ERR_OK && op->result.unread > 0 && !seen.own)
-		e = db_get_int(db, hidden.n ? &q_first_shown : &q_first_unseen, &first, eb, "ii",
-			       op->who.mbx, fid);
+		e = db_get_int(db, hidden.n			       ? &q_first_shown :
+				   op->result.unread > FEW_UNREAD ? &q_unseen_in_front
+								       : &q_unseen_of_few,
+			       &first, eb, "ii", op->who.mbx, fid);
 	runs_fini(&hidden);
 	if (e == ERR_OK)
 		e = db_get_int(db, &q_epoch, &epoch, eb, "");
 	if (e == ERR_OK)
 		e = select_keywords(db, op, eb);
 	if (e == ERR_OK && op->with_runs)
-		e = runs_load(db, op->who.mbx, fid, &op->runs, eb);
+		e = select_runs(db, op, eb);
 	op->result.first_unseen_uid = seen.own ? own_first : (uint32_t)first;
 	op->result.own_seen = seen.own;
 	op->result.epoch = (uint64_t)epoch;

@@ -95,6 +95,8 @@ struct select_op {
 	struct who who;
 	uint64_t fid;
 	bool read_write, with_runs;
+	bool paged;			/* the runs from runs_from on, as many as fit */
+	uint32_t runs_from;
 	struct arena *arena;
 	struct runs runs;
 	bool wants_claim;		/* out: there is \Recent to claim: run select_claim */

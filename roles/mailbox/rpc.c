@@ -233,6 +233,7 @@ static void select_answer(struct call *c, enum err e)
 	rep.n_keywords = s->n_keywords;
 	rep.rights = s->rights;
 	rep.own_seen = s->own_seen;
+	rep.more_runs = s->more_runs;
 	call_reply(c, &rep.base);
 }
 
@@ -262,6 +263,8 @@ static void select_call(struct rpc_request *rq, const Store__SelectReq *in)
 	op->fid = in->fid;
 	op->read_write = in->read_write;
 	op->with_runs = in->with_runs;
+	op->paged = in->paged;
+	op->runs_from = in->runs_from;
 	op->arena = &c->arena;
 	c->fini = select_fini;
 	c->on_job = select_done;

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 
 DB_SQL(q_runs, "SELECT first, last FROM uid_run WHERE mbx = ?1 AND fid = ?2 ORDER BY first");
+DB_SQL(q_runs_from,
+       "SELECT first, last FROM uid_run WHERE mbx = ?1 AND fid = ?2 AND first >= ?3"
+       " ORDER BY first LIMIT ?4");
 DB_SQL(q_run_at,
        "SELECT first, last FROM uid_run WHERE mbx = ?1 AND fid = ?2 AND first <= ?3"
        " ORDER BY first DESC LIMIT 1");
@@ -120,6 +123,22 @@ enum err runs_load(struct db *db, int64_t mbx, int64_t fid, struct runs *out, st
 
 	while (db_next(r))
 		runs_add_range(out, (uint32_t)db_int(r, 0), (uint32_t)db_int(r, 1));
+	return db_end(&r, eb);
+}
+
+enum err runs_page(struct db *db, const int64_t key[2], uint32_t from, size_t max,
+		   struct runs *out, bool *more, struct errbuf *eb)
+{
+	struct db_row *r = db_query(db, &q_runs_from, "iiii", key[0], key[1], (int64_t)from,
+				    (int64_t)max + 1);
+	size_t n = 0;
+
+	*more = false;
+	while (db_next(r)) {
+		*more = n++ == max;
+		if (!*more)
+			runs_add_range(out, (uint32_t)db_int(r, 0), (uint32_t)db_int(r, 1));
+	}
 	return db_end(&r, eb);
 }
 

@@ -27,6 +27,9 @@ uint64_t runs_count(const struct runs *l);
 /* All runs of a folder. */
 enum err runs_load(struct db *db, int64_t mbx, int64_t fid, struct runs *out,
 		   struct errbuf *eb) A_MUST_USE;
+/* At most max runs that begin at or behind from; *more: there are others behind. */
+enum err runs_page(struct db *db, const int64_t key[2], uint32_t from, size_t max,
+		   struct runs *out, bool *more, struct errbuf *eb) A_MUST_USE;
 /* Uids are gone from the folder; gone is normalised. */
 enum err runs_remove(struct tx *tx, struct folder_row *f, const struct runs *gone,
 		     struct errbuf *eb) A_MUST_USE;

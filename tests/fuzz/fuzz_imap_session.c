@@ -4,10 +4,8 @@
 #include "common/base/check.h"
 #include "roles/client-access/cas.h"
 #include "roles/client-access/imap/session.h"
+#include "tests/unit/client-access/imap/fake.h"
 
-#include "tests/unit/client-access/imap/fake_auth.c"
-#include "tests/unit/client-access/imap/fake_sharing.c"
-#include "tests/unit/client-access/imap/fake_store.c"
 
 static struct {
 	struct cas cas;

@@ -9,7 +9,8 @@ struct select_run {
 	bool read_only;
 	struct imap_select args;
 	struct store_folder folder;	/* fid and path are ours */
-	/* A folder of very many gaps: its UIDs come as rows. */
+	/* A folder of very many gaps. */
+	bool has_first;
 	struct store_selected sel;	/* keywords and runs are ours */
 	struct uid_range *runs;		/* on the heap */
 	size_t n, cap;
@@ -136,7 +137,7 @@ static void finish_select(struct imap_session *s, const struct store_selected *s
 		imap_finish(s, "%s", fetch_select_reply(is_read_only(&s->view)));
 }
 
-/* ---- with UIDs as rows -------------------------------------------------------------- */
+/* ---- a folder of very many gaps: its runs come in pages ------------------------------- */
 
 static void drop(struct imap_session *s)
 {
@@ -146,48 +147,10 @@ static void drop(struct imap_session *s)
 	r->runs = NULL;
 }
 
-static void on_rows(void *ctx, const struct store_row *rows, size_t n, size_t bytes)
-{
-	struct imap_session *s = ctx;
-	struct select_run *r = s->run;
-
-	CHECK_OBJ(s, IMAP_SESSION_MAGIC);
-	for (size_t i = 0; i < n; i++) {
-		if (r->n > 0 && r->runs[r->n - 1].last + 1 == rows[i].uid) {
-			r->runs[r->n - 1].last++;
-			continue;
-		}
-		if (r->n == r->cap) {
-			r->cap = r->cap ? 2 * r->cap : 1024;
-			r->runs = xrealloc(r->runs, r->cap * sizeof(*r->runs));
-		}
-		r->runs[r->n++] = (struct uid_range){ rows[i].uid, rows[i].uid };
-	}
-	api_grant(s->call, bytes);
-}
-
-static void rows_done(void *ctx, enum err e, uint64_t highestmodseq, struct uid_ranges vanished)
-{
-	struct imap_session *s = ctx;
-	struct select_run *r = s->run;
-
-	(void)highestmodseq;
-	(void)vanished;
-	imap_call_done(s);
-	r->sel.runs = (struct uid_ranges){ r->runs, r->n };
-	if (e)
-		imap_fail(s, e);
-	else
-		finish_select(s, &r->sel);
-	imap_pump(s);
-}
-
-/* What was there when sel was made; what has gone since comes by the feed. */
-static void fetch_uids(struct imap_session *s, const struct store_selected *sel)
+/* What the first page says of the folder holds; what has gone since comes by the feed. */
+static void keep_first(struct imap_session *s, const struct store_selected *sel)
 {
 	struct select_run *r = s->run;
-	const struct uid_range all = { 1, sel->uidnext - 1 };
-	const struct store_fetch f = { .fid = r->folder.fid, .uids = { &all, 1 } };
 	const char **words = arena_alloc(&s->reader.arena,
 					 (sel->n_keywords + 1) * sizeof(*words));
 
@@ -195,40 +158,72 @@ static void fetch_uids(struct imap_session *s, const struct store_selected *sel)
 		words[i] = arena_str(&s->reader.arena, sel->keywords[i]);
 	r->sel = *sel;
 	r->sel.keywords = words;
-	s->run_free = drop;
-	s->call = store_fetch(&s->at, &f, on_rows, rows_done, s);
-	imap_await(s);
+	r->has_first = true;
 }
 
-static void selected_bare(void *ctx, enum err e, const struct store_selected *sel)
+static void keep_runs(struct select_run *r, struct uid_ranges runs)
 {
-	struct imap_session *s = ctx;
+	for (size_t i = 0; i < runs.n; i++) {
+		struct uid_range run = runs.r[i];
 
-	imap_call_done(s);
-	if (e)
-		imap_fail(s, e);
-	else if (sel->uidnext <= 1)
-		finish_select(s, sel);
-	else
-		fetch_uids(s, sel);
-	imap_pump(s);
+		if (run.first >= r->sel.uidnext)
+			break;				/* came meanwhile */
+		if (run.last >= r->sel.uidnext)
+			run.last = r->sel.uidnext - 1;
+		if (r->n == r->cap) {
+			r->cap = r->cap ? 2 * r->cap : 32768;
+			r->runs = xrealloc(r->runs, r->cap * sizeof(*r->runs));
+		}
+		r->runs[r->n++] = run;
+	}
 }
 
-static void selected(void *ctx, enum err e, const struct store_selected *sel)
+static void ask_page(struct imap_session *s, uint32_t from);
+
+static void page_came(void *ctx, enum err e, const struct store_selected *sel)
 {
 	struct imap_session *s = ctx;
 	struct select_run *r = s->run;
 
 	imap_call_done(s);
-	if (e == ERR_LIMIT) {		/* too many runs for one answer */
-		s->call = store_select(&s->at, r->folder.fid, !r->read_only, false,
-				       selected_bare, s);
-		imap_await(s);
-	} else if (e) {
+	if (e) {
 		imap_fail(s, e);
-	} else {
-		finish_select(s, sel);
+		imap_pump(s);
+		return;
 	}
+	if (!r->has_first)
+		keep_first(s, sel);
+	keep_runs(r, sel->runs);
+	if (sel->more_runs && sel->runs.n > 0) {
+		ask_page(s, sel->runs.r[sel->runs.n - 1].last + 1);
+	} else {
+		r->sel.runs = (struct uid_ranges){ r->runs, r->n };
+		finish_select(s, &r->sel);
+	}
+	imap_pump(s);
+}
+
+static void ask_page(struct imap_session *s, uint32_t from)
+{
+	struct select_run *r = s->run;
+
+	s->run_free = drop;
+	s->call = store_select_runs(&s->at, r->folder.fid, !r->read_only && from == 0, from,
+				    page_came, s);
+	imap_await(s);
+}
+
+static void selected(void *ctx, enum err e, const struct store_selected *sel)
+{
+	struct imap_session *s = ctx;
+
+	imap_call_done(s);
+	if (e == ERR_LIMIT)		/* too many runs for one answer */
+		ask_page(s, 0);
+	else if (e)
+		imap_fail(s, e);
+	else
+		finish_select(s, sel);
 	imap_pump(s);
 }
 

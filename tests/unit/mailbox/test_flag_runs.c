@@ -61,10 +61,44 @@ static void test_runs(void **state)
 	assert_null(strchr(got, '+'));
 }
 
+/* A folder's uids page by page, as SELECT asks for them. */
+static void test_pages_of_uids(void **state)
+{
+	struct rig *rig = *state;
+	const int64_t key[2] = { rig->mbx, rig->inbox };
+	static const struct {
+		uint32_t from;
+		size_t max, n;
+		uint32_t first, last;
+		bool more;
+	} asks[] = {
+		{ 0, 2, 2, 1, 5, true }, { 6, 2, 2, 7, 10, false }, { 0, 4, 4, 1, 10, false },
+		{ 9, 9, 1, 9, 10, false }, { 11, 1, 0, 0, 0, false }, { 2, 1, 1, 3, 5, true },
+	};
+
+	rig_fill(rig, 10);
+	for (uint32_t uid = 2; uid <= 8; uid += uid == 2 ? 4 : 2)	/* 1 3:5 7 9:10 */
+		OK(rig_expunge(rig, rig->inbox, (struct uid_range){ uid, uid }, true));
+	for (size_t i = 0; i < N_ELEMS(asks); i++) {
+		struct runs runs = { NULL, 0, 0 };
+		bool more;
+
+		OK(runs_page(rig->r, key, asks[i].from, asks[i].max, &runs, &more, &rig->eb));
+		assert_int_equal(more, asks[i].more);
+		assert_int_equal(runs.n, asks[i].n);
+		if (runs.n) {
+			assert_int_equal(runs.r[0].first, asks[i].first);
+			assert_int_equal(runs.r[runs.n - 1].last, asks[i].last);
+		}
+		runs_fini(&runs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_runs, rig_up, rig_down),
+		cmocka_unit_test_setup_teardown(test_pages_of_uids, rig_up, rig_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

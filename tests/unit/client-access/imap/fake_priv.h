@@ -38,7 +38,7 @@ struct api_call {
 	struct uid_range *uids;
 	size_t n_uids;
 	unsigned bits;
-	bool on, on2;
+	bool on, on2, paged;
 	struct store_query q;
 	struct store_append a;
 	bool staging, open, ended;

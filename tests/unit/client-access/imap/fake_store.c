@@ -381,6 +381,16 @@ struct api_call *store_select(const struct store_at *at, uint64_t fid, bool read
 	return c;
 }
 
+struct api_call *store_select_runs(const struct store_at *at, uint64_t fid, bool read_write,
+				   uint32_t from, store_select_cb *cb, void *ctx)
+{
+	struct api_call *c = store_select(at, fid, read_write, true, cb, ctx);
+
+	c->number = from;
+	c->paged = true;
+	return c;
+}
+
 struct api_call *store_fetch(const struct store_at *at, const struct store_fetch *f,
 			     store_rows_cb *rows, store_fetch_cb *cb, void *ctx)
 {
@@ -672,8 +682,10 @@ static void answer_select(struct api_call *c, enum err e)
 		e = ERR_NOTFOUND;
 	for (size_t i = 0; !e && i < f->n; i++)
 		if (!f->m[i].gone) {
-			if (c->on2)
-				r[s.runs.n++] = 
+			if (c->paged && (s.more_runs || s.runs.n == 2))
+				s.more_runs = true;
+			else if (c->on2 && f->m[i].uid >= c->number)
+				r[s.runs.n++] =
 					(struct uid_range){ f->m[i].uid, f->m[i].uid };
 			s.total++;
 			if (!(f->m[i].flags & FLAG_SEEN) && !s.first_unseen_uid)
