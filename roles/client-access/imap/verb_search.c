@@ -11,6 +11,8 @@ enum next imap_verb_search(struct imap_session *s)
 	r->program = (struct span){ l->p, (size_t)(l->end - l->p) };
 	if (!imap_lex_search(l, &r->q))
 		return imap_bad(s);
+	if ((s->modes & MODE_UTF8) && r->q.charset.p)	/* RFC 6855 section 3 */
+		return imap_finish(s, "BAD No CHARSET with UTF8=ACCEPT.");
 	if ((r->q.returns & IMAP_RETURN_UPDATE) && context_is_used(s))
 		return imap_finish(s, "BAD A context has this tag already.");
 	if (!r->q.esearch && (s->modes & MODE_REV2)) {	/* RFC 9051 6.4.4 */

@@ -56,6 +56,8 @@ static const struct talk cases[] = {
 	  "* ESEARCH (TAG \"a\" MAILBOX INBOX UIDVALIDITY 7) UID ALL 2:3\r\na OK Done.\r\n"
 	  "b BAD Select a mailbox first.\r\nc BAD Unknown source of a search.\r\n"
 	  "d NO [BADCHARSET (US-ASCII UTF-8)] No such charset.\r\n", false },
+	{ "no charset in UTF-8 sessions", 's', "a ENABLE UTF8=ACCEPT\r\nb SEARCH CHARSET UTF-8 ALL\r\nc SEARCH SEEN\r\n",
+	  "* ENABLED UTF8=ACCEPT\r\na OK Done.\r\nb BAD No CHARSET with UTF8=ACCEPT.\r\n* SEARCH 1 4\r\nc OK Done.\r\n", false },
 	{ "contexts", 's', "a UID SEARCH RETURN (UPDATE COUNT) UNSEEN\r\na SEARCH RETURN (UPDATE) ALL\r\n"
 	  "b SEARCH RETURN (UPDATE COUNT) 1:3\r\nc SORT RETURN (UPDATE COUNT) (SIZE) UTF-8 ALL\r\n"
 	  "d CANCELUPDATE \"a\"\r\ne CANCELUPDATE \"a\"\r\nf CANCELUPDATE a\r\n",
