@@ -41,6 +41,7 @@ struct answer {
 	int16_t *kept;			/* for listening again */
 	size_t n_kept, cap_kept;
 	size_t quiet;			/* samples of silence at the end */
+	int64_t heard_ms;		/* monotonic; 0: nothing yet */
 	bool loud;			/* something was said */
 	/* the menu */
 	int64_t asked_ms;
@@ -212,6 +213,7 @@ static void on_heard(void *app, const int16_t *pcm, size_t n)
 
 	if (a->state != RECORDING || !a->rec)
 		return;
+	a->heard_ms = clock_mono_ms();
 	recorder_add(a->rec, pcm, n);
 	keep_sound(a, pcm, n);
 	if (is_quiet(pcm, n)) {
@@ -331,6 +333,7 @@ static void on_played(void *app)
 		break;
 	case BEEP:
 		a->state = RECORDING;
+		a->heard_ms = clock_mono_ms();
 		if (!start_recording(a))
 			say_end(a, "Your message cannot be recorded now. Please call again later.");
 		break;
@@ -352,6 +355,12 @@ static void on_tick(void *app, int64_t now)
 {
 	struct answer *a = app;
 
+	/* A telephone that sends nothing while nobody speaks is as silent as one that
+	 * sends silence; but the first words may take their time. */
+	if (a->state == RECORDING && a->rec && a->loud && now - a->heard_ms > a->idle_ms) {
+		stop_by_itself(a);
+		return;
+	}
 	if (a->state != REVIEW || a->asked_ms == 0 || now - a->asked_ms < MENU_MS)
 		return;
 	if (++a->tries < MENU_TRIES) {
@@ -370,8 +379,10 @@ static void on_gone(void *app)
 		send_recording(a);
 	else
 		drop_recording(a);
-	/* A caller who said goodbye to silence has missed somebody, too. */
-	send_missed(a);
+	/* A caller who said goodbye to silence has missed somebody, too; an INVITE that
+	 * came to nothing was no call. */
+	if (a->call->begun)
+		send_missed(a);
 	api_cancel(&a->ask);
 	free(a->kept);
 	free(a);

@@ -387,10 +387,11 @@ static void on_tick(void *ctx)
 {
 	struct stream *s = ctx;
 	int16_t pcm[CODEC_MAX_SAMPLES];
-	size_t n = stream_rate(s) * TICKER_MS / 1000;
 	bool ended = false, has;
+	size_t n;
 
 	CHECK_OBJ(s, STREAM_MAGIC);
+	n = stream_rate(s) * TICKER_MS / 1000;
 	enter(s);
 	s->tick++;
 	has = next_frame(s, pcm, n, &ended);
@@ -564,7 +565,7 @@ enum err stream_accept(struct stream *s, struct span text, struct buf *out, stru
 	const struct sdp_stream *m = NULL;
 	struct sdp_codec codecs[2];
 	struct sdp_key key = { .tag = 0 };
-	struct match x;
+	struct match x = { .info = NULL };
 	enum err e = sdp_read(text, offer, eb);
 
 	if (!e) {
