@@ -136,7 +136,11 @@ ok group show big
 changed dan mailbox disable dan
 ok group show big
 [ "$(json 'v["member"]' <"$work/out")" = "['ben']" ] || fail "a disabled mailbox is a member"
+reads() { curl -sk -u dan:pw "imaps://127.0.0.1:$((base + 993))/INBOX" -X NOOP >/dev/null; }
+locked_out() { ! reads; }
+until_true 5 locked_out || fail "a disabled mailbox is read"
 changed dan mailbox reconnect dan
+until_true 5 reads || fail "dan is reconnected, and cannot read"
 ok group show big
 [ "$(json 'sorted(v["member"])' <"$work/out")" = "['ben', 'dan']" ] || fail "not in the group again"
 changed con contact create con target-address=con@elsewhere.test address=con@example.test
