@@ -87,7 +87,7 @@ static void on_reply(void *ctx, enum err e, const ProtobufCMessage *rep, const v
 	(void)payload_len;
 	(void)detail;
 	c->rpc = NULL;
-	if (e == ERR_OK && c->partial.len > 0)
+	if (e == ERR_OK && c->partial.len > 0 && !c->whole)
 		e = ERR_INVALID;	/* the last row never ended */
 	end(c, e, rep);
 }
@@ -154,6 +154,12 @@ static enum err on_rows(struct api_call *c, const char *p, size_t n)
 	return e ? ERR_INVALID : ERR_OK;
 }
 
+static enum err on_piece(struct api_call *c, const void *p, size_t n)
+{
+	api_grant(c, n);
+	return buf_add(&c->partial, p, n) == ERR_OK ? ERR_OK : ERR_INVALID;
+}
+
 static void on_chunk(void *ctx, const void *p, size_t n)
 {
 	struct api_call *c = ctx;
@@ -164,6 +170,8 @@ static void on_chunk(void *ctx, const void *p, size_t n)
 		e = on_rows(c, p, n);
 	else if (c->bytes)
 		c->bytes(c->ctx, p, n);
+	else if (c->whole)
+		e = on_piece(c, p, n);
 	else
 		api_grant(c, n);
 	if (e && !c->is_dead) {

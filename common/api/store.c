@@ -44,6 +44,7 @@ static struct store_folder folder_of(const Store__Folder *f)
 		.uidvalidity = f->uidvalidity, .uidnext = f->uidnext, .total = f->total,
 		.unread = f->unread, .recent_uid = f->recent_uid, .deleted = f->deleted,
 		.highestmodseq = f->highestmodseq, .size = f->size,
+		.deleted_size = f->deleted_size,
 		.subscribed = f->subscribed, .has_children = f->has_children,
 		.rights = f->rights,
 	};
@@ -53,8 +54,14 @@ static void list_finish(struct api_call *c, enum err e, const ProtobufCMessage *
 {
 	const Store__FolderListRep *rep = REP(Store__FolderListRep, m);
 	struct store_folders out = { .n = 0 };
+	Store__FolderListRep *large = NULL;
 	struct store_folder *f;
 
+	if (e == ERR_OK && c->partial.len > 0) {
+		rep = large = store__folder_list_rep__unpack(NULL, c->partial.len,
+							     (uint8_t *)c->partial.data);
+		e = large ? ERR_OK : ERR_INVALID;
+	}
 	if (e == ERR_OK) {
 		f = arena_alloc(&c->arena, (rep->n_folders + 1) * sizeof(*f));
 		for (size_t i = 0; i < rep->n_folders; i++)
@@ -66,20 +73,36 @@ static void list_finish(struct api_call *c, enum err e, const ProtobufCMessage *
 		};
 	}
 	((store_folders_cb *)c->cb)(c->ctx, e, &out);
+	if (large)
+		store__folder_list_rep__free_unpacked(large, NULL);
 }
 
-struct api_call *store_folder_list(const struct store_at *at, const char *path,
+static struct api_call *list_start(const struct store_at *at, const char *path, bool deleted,
 				   store_folders_cb *cb, void *ctx)
 {
 	struct api_call *c = store_call_new(list_finish, (api_any_fn *)cb, ctx);
 	Store__FolderListReq rq = STORE__FOLDER_LIST_REQ__INIT;
 
+	c->whole = true;
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.path = store_str(path);
 	rq.subscribed_paths = true;
+	rq.deleted_size = deleted;
 	return store_call_start(c, at, &(struct api_start){
 		.method = "store.folder-list", .body = &rq.base,
 		.rep = &store__folder_list_rep__descriptor });
+}
+
+struct api_call *store_folder_list(const struct store_at *at, const char *path,
+				   store_folders_cb *cb, void *ctx)
+{
+	return list_start(at, path, false, cb, ctx);
+}
+
+struct api_call *store_folder_list_deleted(const struct store_at *at, const char *path,
+					   store_folders_cb *cb, void *ctx)
+{
+	return list_start(at, path, true, cb, ctx);
 }
 
 static void create_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)

@@ -65,6 +65,7 @@ struct store_folder {
 	const char *name, *path, *role, *container_class;
 	uint32_t uidvalidity, uidnext, total, unread, recent_uid, deleted;
 	uint64_t highestmodseq, size;
+	uint64_t deleted_size;		/* of what is \Deleted, if asked for */
 	bool subscribed, has_children;
 	unsigned rights;		/* of who asks: enum right (common/api/rights.h); one
 					 * that he may not read has no figures */
@@ -115,6 +116,9 @@ struct api_call *store_open(const struct store_at *at, store_open_cb *cb, void *
 /* path NULL: all.  INBOX in any case; other names compare NFC case folded. */
 struct api_call *store_folder_list(const struct store_at *at, const char *path,
 				   store_folders_cb *cb, void *ctx);
+/* The same with deleted_size, which costs more the more is \Deleted. */
+struct api_call *store_folder_list_deleted(const struct store_at *at, const char *path,
+					   store_folders_cb *cb, void *ctx);
 struct api_call *store_folder_create(const struct store_at *at, const char *path,
 				     const char *role, store_folders_cb *cb, void *ctx);
 struct api_call *store_folder_rename(const struct store_at *at, const char *from,

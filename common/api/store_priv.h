@@ -30,6 +30,7 @@ struct api_call {
 	void *ctx;
 	struct arena arena;		/* what finish() or a chunk of rows needs */
 	struct buf partial;		/* the beginning of a row that is not whole yet */
+	bool whole;			/* the pieces are one message, for finish() in partial */
 	uint64_t left;			/* upload: bytes still to come */
 	bool in_callback, is_dead;
 };

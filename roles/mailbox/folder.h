@@ -53,7 +53,8 @@ struct folder_list_op {
 	const char *path;		/* NULL: all */
 	const uint64_t *fids;		/* only these; n 0: all */
 	size_t n_fids;
-	bool gone_subscribed;
+	bool gone_subscribed;		/* not for one */
+	bool deleted_size;
 	struct arena *arena;		/* what the result lives in */
 	struct store_folders result;
 };

@@ -77,6 +77,7 @@ void pb_folder(Store__Folder *out, const struct store_folder *f)
 	out->has_children = f->has_children;
 	out->size = f->size;
 	out->deleted = f->deleted;
+	out->deleted_size = f->deleted_size;
 	out->rights = f->rights;
 }
 
@@ -166,36 +167,68 @@ static void open_call(struct rpc_request *rq, const Store__OpenReq *in)
 
 /* ---- folders -------------------------------------------------------------------------------- */
 
+enum { LIST_FRAME = 128 * 1024, LIST_MAX = 8 << 20 };
+
+struct listing {
+	struct folder_list_op op;	/* first: the reader's argument */
+	struct buf packed;		/* an answer too large for a frame */
+};
+
+static void listing_fini(struct call *c)
+{
+	buf_fini(&((struct listing *)c->op)->packed);
+}
+
+static void list_sent(struct call *c)
+{
+	Store__FolderListRep rep = STORE__FOLDER_LIST_REP__INIT;
+
+	call_reply(c, &rep.base);
+}
+
 static void folders_done(struct call *c, enum err e)
 {
-	struct folder_list_op *op = c->op;
+	struct listing *l = c->op;
 	Store__FolderListRep rep = STORE__FOLDER_LIST_REP__INIT;
+	size_t n;
 
 	if (e) {
 		call_fail(c, e);
 		return;
 	}
-	rep.folders = pb_folders(c, &op->result, &rep.n_folders);
-	rep.gone_subscribed = (char **)(uintptr_t)op->result.gone_subscribed;
-	rep.n_gone_subscribed = op->result.n_gone;
-	rep.cn = op->result.cn;
-	call_reply(c, &rep.base);
+	rep.folders = pb_folders(c, &l->op.result, &rep.n_folders);
+	rep.gone_subscribed = (char **)(uintptr_t)l->op.result.gone_subscribed;
+	rep.n_gone_subscribed = l->op.result.n_gone;
+	rep.cn = l->op.result.cn;
+	n = store__folder_list_rep__get_packed_size(&rep);
+	if (n <= LIST_FRAME) {
+		call_reply(c, &rep.base);
+	} else if (buf_reserve(&l->packed, n) != ERR_OK) {
+		call_fail(c, ERR_LIMIT);
+	} else {
+		store__folder_list_rep__pack(&rep, (uint8_t *)l->packed.data);
+		buf_grown(&l->packed, n);
+		call_stream(c, &l->packed, list_sent);
+	}
 }
 
 RPC_HANDLER(folders_call, Store__FolderListReq)
 static void folders_call(struct rpc_request *rq, const Store__FolderListReq *in)
 {
 	struct call *c = call_begin(rq, in->mailbox.data, in->mailbox.len,
-				    sizeof(struct folder_list_op));
+				    sizeof(struct listing));
 	struct folder_list_op *op;
 
 	if (c == NULL)
 		return;
-	op = c->op;
+	op = &((struct listing *)c->op)->op;
+	buf_init(&((struct listing *)c->op)->packed, LIST_MAX);
+	c->fini = listing_fini;
 	op->who = call_who(c);
 	op->arena = &c->arena;
 	op->path = *in->path ? arena_str(&c->arena, in->path) : NULL;
 	op->gone_subscribed = in->subscribed_paths;
+	op->deleted_size = in->deleted_size;
 	op->n_fids = in->n_fids < MAX_FIDS ? in->n_fids : MAX_FIDS;
 	op->fids = arena_dup(&c->arena, in->fids ? (void *)in->fids : "", op->n_fids * 8);
 	c->on_job = folders_done;

@@ -120,6 +120,7 @@ struct imap_session {
 	struct api_call *call;		/* the one store call in flight */
 	folder_then_fn *find_then;
 	const char *find_prefix;	/* of the namespace the folder is in */
+	bool find_deleted;		/* with deleted_size, the next time */
 	struct login_call *login_call;
 	struct sasl *sasl;
 	struct login_result who;

@@ -22,6 +22,8 @@ struct list_run {
 	size_t n_found;
 };
 
+/* Ask for all folders of s->at. */
+struct api_call *list_ask(struct imap_session *s, const struct list_run *r, store_folders_cb *cb);
 bool list_matches(const struct list_run *r, const char *path);
 bool list_may_begin(const struct list_run *r, const char *start);
 /* Say what of these belongs to the answer; paths as the client knows them. */

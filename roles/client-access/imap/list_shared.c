@@ -85,7 +85,7 @@ static void next_mailbox(struct imap_session *s)
 		if (!list_may_begin(r, is_user ? r->place.prefix : ns_path(s, &r->place, m->name)))
 			continue;
 		s->at = r->place.at;
-		s->call = store_folder_list(&s->at, NULL, looked, s);
+		s->call = list_ask(s, r, looked);
 		imap_await(s);
 		return;
 	}

@@ -1,6 +1,7 @@
 /* LIST with its extensions, LSUB. */
 #include "roles/client-access/imap/list_run.h"
 
+#include "common/imap/status.h"
 #include "common/imap/write.h"
 #include <stdlib.h>
 #include <string.h>
@@ -47,22 +48,53 @@ bool list_matches(const struct list_run *r, const char *path)
 	return false;
 }
 
-static bool is_below(const char *path, const char *parent)
-{
-	size_t n = strlen(parent);
+/* All that is subscribed, there or gone, sorted: what is below a folder stands side
+ * by side, so that looking for it does not cost the number of folders. */
+struct subs {
+	const char **path;
+	size_t n;
+};
 
-	return strncmp(path, parent, n) == 0 && path[n] == '/';
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool subscribed_below(const struct store_folders *all, const char *parent)
+static struct subs subs_of(struct imap_session *s, const struct store_folders *all)
 {
+	struct subs out = { NULL, 0 };
+
+	out.path = arena_alloc(&s->reader.arena, (all->n + all->n_gone + 1) * sizeof(*out.path));
 	for (size_t i = 0; i < all->n; i++)
-		if (all->f[i].subscribed && is_below(all->f[i].path, parent))
-			return true;
+		if (all->f[i].subscribed)
+			out.path[out.n++] = all->f[i].path;
 	for (size_t i = 0; i < all->n_gone; i++)
-		if (is_below(all->gone_subscribed[i], parent))
-			return true;
-	return false;
+		out.path[out.n++] = all->gone_subscribed[i];
+	qsort(out.path, out.n, sizeof(*out.path), by_path);
+	return out;
+}
+
+/* Is path before all that begins with "parent/"? */
+static int against(const char *path, const char *parent, size_t n)
+{
+	int c = strncmp(path, parent, n);
+
+	return c ? c : (unsigned char)path[n] - '/';
+}
+
+static bool subscribed_below(const struct subs *subs, const char *parent)
+{
+	size_t low = 0, high = subs->n, n = strlen(parent);
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (against(subs->path[mid], parent, n) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < subs->n && against(subs->path[low], parent, n) == 0;
 }
 
 static void put_name(struct imap_session *s, const char *path)
@@ -110,7 +142,7 @@ static void put_folder(struct imap_session *s, const struct list_run *r,
 
 /* A folder that exists: does it belong to the answer? */
 static void list_folder(struct imap_session *s, const struct list_run *r,
-			const struct store_folders *all, const struct store_folder *f)
+			const struct subs *subs, const struct store_folder *f)
 {
 	const unsigned select = r->args.select;
 	bool selected = true, below = false;
@@ -122,7 +154,7 @@ static void list_folder(struct imap_session *s, const struct list_run *r,
 	if (select & IMAP_SELECT_SPECIAL_USE)
 		selected = selected && use_of(f) != NULL;
 	if (select & IMAP_SELECT_RECURSIVEMATCH)
-		below = subscribed_below(all, f->path);
+		below = subscribed_below(subs, f->path);
 	if (selected || below)
 		put_folder(s, r, f, below);
 }
@@ -142,13 +174,13 @@ void list_gone(struct imap_session *s, const struct list_run *r, const char *pat
 /* RFC 3501 6.3.9: LSUB "" "%" also names, as \Noselect, a parent that is not
  * subscribed itself but has children that are. */
 static void lsub_parents(struct imap_session *s, const struct list_run *r,
-			 const struct store_folders *all)
+			 const struct subs *subs, const struct store_folders *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		const struct store_folder *f = &all->f[i];
 
 		if (f->subscribed || !is_mail(f) || !list_matches(r, f->path) ||
-		    !subscribed_below(all, f->path))
+		    !subscribed_below(subs, f->path))
 			continue;
 		out_str(s, "* LSUB (\\Noselect");
 		put_name(s, f->path);
@@ -167,10 +199,14 @@ static bool ends_with_percent(const struct list_run *r)
 void list_folders(struct imap_session *s, const struct list_run *r,
 		  const struct store_folders *all)
 {
+	struct subs subs = { NULL, 0 };
+
+	if (r->lsub || (r->args.select & IMAP_SELECT_RECURSIVEMATCH))
+		subs = subs_of(s, all);
 	for (size_t i = 0; i < all->n; i++)
-		list_folder(s, r, all, &all->f[i]);
+		list_folder(s, r, &subs, &all->f[i]);
 	if (r->lsub && ends_with_percent(r))
-		lsub_parents(s, r, all);
+		lsub_parents(s, r, &subs, all);
 }
 
 void list_node(struct imap_session *s, const struct list_run *r, const char *path)
@@ -204,6 +240,13 @@ static void listed(void *ctx, enum err e, const struct store_folders *all)
 	imap_pump(s);
 }
 
+struct api_call *list_ask(struct imap_session *s, const struct list_run *r, store_folders_cb *cb)
+{
+	if ((r->args.returns & IMAP_LIST_STATUS) && (r->args.status & IMAP_STATUS_DELETED_STORAGE))
+		return store_folder_list_deleted(&s->at, NULL, cb, s);
+	return store_folder_list(&s->at, NULL, cb, s);
+}
+
 static enum next start(struct imap_session *s, bool lsub)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
@@ -223,7 +266,7 @@ static enum next start(struct imap_session *s, bool lsub)
 	if (lsub)
 		r->args.select = IMAP_SELECT_SUBSCRIBED;
 	s->run = r;
-	s->call = store_folder_list(&s->at, NULL, listed, s);
+	s->call = list_ask(s, r, listed);
 	return imap_await(s);
 }
 

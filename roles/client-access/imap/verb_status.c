@@ -26,6 +26,8 @@ void status_put(struct imap_session *s, const struct store_folder *f, unsigned i
 		{ "UIDVALIDITY", IMAP_STATUS_UIDVALIDITY, f->uidvalidity },
 		{ "UNSEEN", IMAP_STATUS_UNSEEN, f->unread },
 		{ "DELETED", IMAP_STATUS_DELETED, f->deleted },
+		{ "DELETED-STORAGE", IMAP_STATUS_DELETED_STORAGE, f->deleted_size / 1024 +
+		  (f->deleted_size % 1024 != 0) },
 		{ "HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ, f->highestmodseq },
 		{ "SIZE", IMAP_STATUS_SIZE, f->size },
 		{ "APPENDLIMIT", IMAP_STATUS_APPENDLIMIT, s->cas->conf.max_message },
@@ -73,5 +75,6 @@ enum next imap_verb_status(struct imap_session *s)
 	    !imap_lex_status(l, items) || !imap_lex_end(l))
 		return imap_bad(s);
 	s->run = items;
+	s->find_deleted = *items & IMAP_STATUS_DELETED_STORAGE;
 	return folder_find(s, name, found);
 }

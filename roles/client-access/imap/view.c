@@ -290,13 +290,16 @@ static void found(void *ctx, enum err e, const struct store_folders *f)
 enum next folder_find(struct imap_session *s, const char *path, folder_then_fn *then)
 {
 	struct ns_place p;
-	enum err e = ns_resolve(s, path, &p);
+	/* To the store the empty path is all folders. */
+	enum err e = *path ? ns_resolve(s, path, &p) : ERR_NOTFOUND;
 
 	if (e)
 		return then(s, e, NULL);
 	s->at = p.at;
 	s->find_then = then;
 	s->find_prefix = p.prefix;
-	s->call = store_folder_list(&s->at, p.path, found, s);
+	s->call = (s->find_deleted ? store_folder_list_deleted : store_folder_list)(&s->at, p.path,
+										    found, s);
+	s->find_deleted = false;
 	return imap_await(s);
 }

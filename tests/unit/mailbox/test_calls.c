@@ -518,6 +518,32 @@ static void test_stage_and_place(void **state)
 	free(large);
 }
 
+/* More than fits into a frame: the list comes in pieces, and one costs no more. */
+static void test_many_folders(void **state)
+{
+	struct bench *b = *state;
+	struct store_at a = at(b);
+	char name[260];
+
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "%03u%0*d", i, 240, 0);
+		assert_int_equal(CALL(b, store_folder_create(&a, name, NULL, on_folders, b)), ERR_OK);
+		assert_int_equal(b->n_folders, 1);
+		assert_string_equal(b->text, name);
+	}
+	assert_int_equal(CALL(b, store_folder_list(&a, NULL, on_folders, b)), ERR_OK);
+	assert_int_equal(b->n_folders, 506);
+	assert_string_equal(b->text, name);
+	assert_int_equal(CALL(b, store_folder_list(&a, name, on_folders, b)), ERR_OK);
+	assert_int_equal(b->n_folders, 1);
+	assert_string_equal(b->text, name);
+	/* Who leaves in the middle leaves nothing behind: down() looks. */
+	b->call = store_folder_list(&a, NULL, on_folders, b);
+	RUN_UNTIL(&b->r, b->st.n_calls == 1, 1000);
+	api_cancel(&b->call);
+	RUN_UNTIL(&b->r, b->st.n_calls == 0, 1000);
+}
+
 static void test_folders(void **state)
 {
 	struct bench *b = *state;
@@ -892,6 +918,7 @@ int main(void)
 		T(test_deliver_and_read),
 		T(test_a_large_upload_and_a_slow_reader),
 		T(test_append_and_change),
+		T(test_many_folders),
 		T(test_stage_and_place),
 		T(test_folders),
 		T(test_many_rows),

@@ -300,6 +300,15 @@ struct api_call *store_folder_list(const struct store_at *at, const char *path,
 	return c;
 }
 
+struct api_call *store_folder_list_deleted(const struct store_at *at, const char *path,
+					   store_folders_cb *cb, void *ctx)
+{
+	struct api_call *c = store_folder_list(at, path, cb, ctx);
+
+	c->on2 = true;
+	return c;
+}
+
 struct api_call *store_folder_create(const struct store_at *at, const char *path,
 				     const char *role, store_folders_cb *cb, void *ctx)
 {
@@ -623,6 +632,10 @@ static void answer_list(struct api_call *c, enum err e)
 				o->total++;
 				o->unread += !(f->m[k].flags & FLAG_SEEN);
 				o->size += strlen(f->m[k].content);
+				if (f->m[k].flags & FLAG_DELETED) {
+					o->deleted++;
+					o->deleted_size += c->on2 ? strlen(f->m[k].content) : 0;
+				}
 			}
 		for (size_t k = 0; k < st.n_folders; k++)
 			if (strncmp(st.f[k].path, f->path, strlen(f->path)) == 0 &&

@@ -41,6 +41,15 @@ static const struct talk talks[] = {
 	  "* QUOTA \"\" (STORAGE 2 10240 MAILBOX 4 10000 ANNOTATION-STORAGE 1 1024)\r\na OK Done.\r\n"
 	  "* QUOTAROOT INBOX \"\"\r\n* QUOTA \"\" (STORAGE 2 10240 MAILBOX 4 10000 ANNOTATION-STORAGE 1 1024)\r\n"
 	  "b OK Done.\r\nc NO [NOPERM] Only an administrator sets quotas.\r\n", false },
+	{ "what deleting would free", 'a', "a STATUS INBOX (DELETED DELETED-STORAGE)\r\n"
+	  "b LIST \"\" (INBOX Sent) RETURN (STATUS (DELETED-STORAGE))\r\nc STATUS INBOX (DELETED)\r\n",
+	  "* STATUS INBOX (DELETED 1 DELETED-STORAGE 1)\r\na OK Done.\r\n"
+	  "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* STATUS INBOX (DELETED-STORAGE 1)\r\n"
+	  "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n* STATUS Sent (DELETED-STORAGE 0)\r\nb OK Done.\r\n"
+	  "* STATUS INBOX (DELETED 1)\r\nc OK Done.\r\n", false },
+	{ "no name", 'a', "a SELECT \"\"\r\nb STATUS \"\" (MESSAGES)\r\nc APPEND \"\" {3+}\r\nabc\r\n",
+	  "a NO [NONEXISTENT] No such mailbox.\r\nb NO [NONEXISTENT] No such mailbox.\r\n"
+	  "c NO [TRYCREATE] No such mailbox.\r\n", false },
 	{ "quota of nothing", 'a', "a GETQUOTA other\r\nb GETQUOTAROOT Nope\r\nc GETQUOTA\r\nd GETQUOTA \"\" x\r\n"
 	  "e GETQUOTAROOT\r\nf SETQUOTA \"\"\r\ng SETQUOTA \"\" (STORAGE)\r\nh SETQUOTA \"\" ()\r\ni SETQUOTA \"\" (X 1\r\n",
 	  "a NO [NONEXISTENT] No such quota root.\r\nb NO [NONEXISTENT] No such mailbox.\r\n"
@@ -81,6 +90,9 @@ static void test_values(void **state)
 	fake_fail("meta", ERR_AGAIN);
 	rig_say(&r, "e GETMETADATA INBOX /shared/x\r\n");
 	expect(&r, "e NO [UNAVAILABLE] Try again later.\r\n");
+	fake_fail("usage", ERR_NOTFOUND);
+	rig_say(&r, "g GETQUOTAROOT INBOX\r\n");
+	expect(&r, "* QUOTAROOT INBOX\r\ng OK Done.\r\n");
 	fake_fail("usage", ERR_AGAIN);
 	rig_say(&r, "f GETQUOTA \"\"\r\n");
 	expect(&r, "f NO [UNAVAILABLE] Try again later.\r\n");
