@@ -13,6 +13,7 @@
 #include "roles/client-access/imap/search.h"
 
 #include "common/base/clock.h"
+#include "common/mime/utf8.h"
 #include "common/mime/word.h"
 
 #define QUERY_PAGE     20000		/* messages; their runs fit one answer */
@@ -20,6 +21,7 @@
 #define ROWS_AT_ONCE   500
 #define SLICE	       (256u << 10)
 #define FIRST_SLICE    (16u << 10)	/* enough for nearly every header */
+#define MAX_ASKED      1024u		/* bytes of a text that the catalogue is asked for */
 #define MIN_SKIP       (64u << 10)
 #define PROGRESS_MS    10000		/* between two INPROGRESS (RFC 9585) */
 #define PROGRESS_ROWS  64		/* between looks at the clock */
@@ -581,8 +583,8 @@ static bool ask_find(struct imap_session *s)
 
 		list[i].header = k->where != TEXT_BODY;
 		list[i].body = k->where != TEXT_HEADER_FIELD;
-		if (k->text.n <= STORE_NEEDLE_MAX)
-			list[i].text = k->text;
+		/* Where the whole is, its beginning is. */
+		list[i].text = (struct span){ k->text.p, utf8_cut(k->text, MAX_ASKED) };
 		any |= k->text.n > 2;
 	}
 	if (any)
