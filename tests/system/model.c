@@ -541,6 +541,7 @@ static void do_expunge(struct run *r)
 	static struct mbox_set s;
 	struct imap_view *v = any_session(r);
 	bool by_uid = pick(r, 2);
+	int folder = v->folder;		/* it may lose its connection */
 	enum view_answer a;
 
 	if (!by_uid)
@@ -553,11 +554,11 @@ static void do_expunge(struct run *r)
 		return;
 	say(r, "%s: %s: %sEXPUNGE of %u:%u", v->name, folders[v->folder], by_uid ? "UID " : "",
 	    s.uid[0], s.uid[s.n - 1]);
-	mbox_expunge(&r->now, v->folder, &s, true);
+	mbox_expunge(&r->now, folder, &s, true);
 	maybe_kill(r);
 	a = by_uid ? view_command(v, "UID EXPUNGE %u:%u", s.uid[0], s.uid[s.n - 1])
 		   : view_command(v, "EXPUNGE");
-	conclude(r, a, bit(v->folder));
+	conclude(r, a, bit(folder));
 }
 
 static void do_select(struct run *r)
@@ -667,6 +668,7 @@ static void do_thin(struct run *r)
 {
 	static struct mbox_set s;
 	struct imap_view *v = any_session(r);
+	int folder = v->folder;
 	enum view_answer a;
 
 	settle(r, v);
@@ -679,13 +681,14 @@ static void do_thin(struct run *r)
 	say(r, "%s: %s: all but 20 are \\Deleted", v->name, folders[v->folder]);
 	mbox_store(&r->now, v->folder, &s, MBOX_ADD, MBOX_DELETED);
 	a = view_command(v, "UID STORE %u:%u +FLAGS (\\Deleted)", s.uid[0], s.uid[s.n - 1]);
-	conclude(r, a, bit(v->folder));
-	say(r, "%s: %s: EXPUNGE of what was thinned", v->name, folders[v->folder]);
+	conclude(r, a, (1u << MBOX_FOLDERS) - 1);
+	say(r, "%s: %s: EXPUNGE of what was thinned", v->name, folders[folder]);
 	r->before = r->now;
 	all_of(v, &s);
-	mbox_expunge(&r->now, v->folder, &s, true);
+	mbox_expunge(&r->now, folder, &s, true);
 	maybe_kill(r);
-	conclude(r, view_command(v, "EXPUNGE"), bit(v->folder));
+	a = view_command(v, "EXPUNGE");
+	conclude(r, a, bit(folder));
 }
 
 static void operate(struct run *r)
