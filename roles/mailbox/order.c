@@ -6,6 +6,7 @@
 #include "common/mime/map.h"
 #include "common/mime/utf8.h"
 #include "common/mime/word.h"
+#include "roles/mailbox/hidden.h"
 #include "roles/mailbox/reader.h"
 #include "roles/mailbox/sorter.h"
 #include <endian.h>
@@ -187,7 +188,8 @@ static enum err read_range(struct db *db, struct order_op *op, struct uid_range 
 	int64_t from = op->after >= u.first ? (int64_t)op->after + 1 : u.first;
 	struct db_row *r = db_query(db, statement(op), "iiii", op->who.mbx, (int64_t)op->fid,
 				    from, (int64_t)u.last);
-	enum err e = ERR_OK, last;
+	struct runs hidden = { NULL, 0, 0 };
+	enum err e = hidden_load(db, op->who.mbx, (int64_t)op->fid, &hidden, eb), last;
 	unsigned n = 0;
 
 	*end = false;
@@ -198,8 +200,11 @@ static enum err read_range(struct db *db, struct order_op *op, struct uid_range 
 			*end = true;
 			break;
 		}
-		e = take(op, r, eb);
+		op->after = (uint32_t)db_int(r, 0);
+		if (!runs_contain(&hidden, op->after))
+			e = take(op, r, eb);
 	}
+	runs_fini(&hidden);
 	last = db_end(&r, eb);
 	return e ? e : last;
 }

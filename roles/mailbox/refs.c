@@ -2,6 +2,7 @@
 
 #include "common/mime/casemap.h"
 #include "common/mime/summary.h"
+#include "roles/mailbox/hidden.h"
 #include "roles/mailbox/reader.h"
 
 enum { LOOK_EVERY = 64 };
@@ -51,7 +52,6 @@ static enum err take(struct refs_op *op, struct db_row *r, struct arena *a, stru
 	m.own = bag.own_hash;
 	m.refs = bag.refs;
 	m.n_refs = bag.n_refs;
-	op->after = m.uid;
 	return store_refs_write(&op->out, &m);
 }
 
@@ -61,9 +61,10 @@ static enum err read_range(struct db *db, struct refs_op *op, struct uid_range u
 	int64_t from = op->after >= u.first ? (int64_t)op->after + 1 : u.first;
 	struct db_row *r = db_query(db, &q_refs, "iiii", op->who.mbx, (int64_t)op->fid, from,
 				    (int64_t)u.last);
+	struct runs hidden = { NULL, 0, 0 };
 	struct arena a = { 0 };
 	struct buf key;
-	enum err e = ERR_OK, last;
+	enum err e = hidden_load(db, op->who.mbx, (int64_t)op->fid, &hidden, eb), last;
 	unsigned n = 0;
 
 	buf_init(&key, CASEMAP_GROWTH * SUMMARY_SUBJECT_MAX);
@@ -75,9 +76,12 @@ static enum err read_range(struct db *db, struct refs_op *op, struct uid_range u
 			*end = true;
 			break;
 		}
-		e = take(op, r, &a, &key);
+		op->after = (uint32_t)db_int(r, 0);
+		if (!runs_contain(&hidden, op->after))
+			e = take(op, r, &a, &key);
 		arena_reset(&a);
 	}
+	runs_fini(&hidden);
 	last = db_end(&r, eb);
 	buf_fini(&key);
 	arena_fini(&a);
