@@ -78,22 +78,21 @@ static void clip(struct imap_session *s, struct imap_seqset *set)
 
 void search_narrow(struct imap_session *s, struct search_run *r, struct uid_ranges to)
 {
-	const struct uid_range *a = r->within.r, *a_end = a + r->within.n;
-	const struct uid_range *b = to.r, *b_end = b + to.n;
 	struct uid_range *out = arena_alloc(&s->reader.arena,
 					    (r->within.n + to.n + 1) * sizeof(*out));
-	size_t n = 0;
+	size_t n = 0, i = 0, k = 0;
 
-	while (a < a_end && b < b_end) {
+	while (i < r->within.n && k < to.n) {
+		const struct uid_range *a = &r->within.r[i], *b = &to.r[k];
 		uint32_t first = a->first > b->first ? a->first : b->first;
 		uint32_t last = a->last < b->last ? a->last : b->last;
 
 		if (first <= last)
 			out[n++] = (struct uid_range){ first, last };
 		if (a->last < b->last)
-			a++;
+			i++;
 		else
-			b++;
+			k++;
 	}
 	r->within = (struct uid_ranges){ out, n };
 	r->whole = false;
