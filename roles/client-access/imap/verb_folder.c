@@ -232,9 +232,13 @@ enum next imap_verb_subscribe(struct imap_session *s)
 
 enum next imap_verb_unsubscribe(struct imap_session *s)
 {
+	struct ns_place p;
 	char *name;
 
 	if (!one_mailbox(s, &name))
 		return imap_bad(s);
+	/* As SUBSCRIBE has spelt it, if what it names can still be found. */
+	if (ns_is_elsewhere(name) && ns_resolve(s, name, &p) == ERR_OK)
+		return put(s, ns_path(s, &p, p.path), false, false);
 	return put(s, name, false, false);
 }
