@@ -78,7 +78,7 @@ static enum next finish(struct imap_session *s)
 	if (imap_seqset_write(&r->modified, &set) == ERR_OK)
 		imap_finish(s, "OK [MODIFIED %s] Some have changed since.", set.data);
 	else
-		imap_finish(s, "NO Too many have changed since.");
+		imap_finish(s, "NO [LIMIT] Too many have changed since.");
 	buf_fini(&set);
 	return NEXT_MORE;
 }
