@@ -94,7 +94,7 @@ static void write_columns(char **at, const struct store_row *r)
 	if (r->columns & COL_SUMMARY) {
 		for (unsigned i = 0; i < N_SUMMARY; i++)
 			put_span(at, summary_of(r, i), 2);
-		put(at, (uint64_t)r->sent_ms, 8);
+		put(at, (uint64_t)r->sent_local_ms, 8);
 	}
 	if (r->columns & COL_IDS) {
 		put(at, r->iid, 8);
@@ -207,7 +207,7 @@ static void read_columns(struct cursor *c, struct store_row *r, struct arena *a)
 	if (r->columns & COL_SUMMARY) {
 		for (unsigned i = 0; i < N_SUMMARY; i++)
 			*summary[i] = get_span(c, 2);
-		r->sent_ms = (int64_t)get(c, 8);
+		r->sent_local_ms = (int64_t)get(c, 8);
 	}
 	if (r->columns & COL_IDS) {
 		r->iid = get(c, 8);

@@ -29,7 +29,8 @@ struct store_row {
 	unsigned columns;		/* what is present: enum store_column */
 	unsigned flags;			/* enum store_flag, with FLAG_DELETED */
 	uint64_t modseq, size, iid, mid, thread;
-	int64_t internal_ms, sent_ms, saved_ms;
+	int64_t internal_ms, saved_ms;
+	int64_t sent_local_ms;		/* as Date: says it, its zone left out */
 	struct span map;		/* content.mime_map: common/mime/map.h reads it */
 	const struct span *keywords;
 	size_t n_keywords;

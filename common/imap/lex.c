@@ -237,16 +237,22 @@ static void raise_inbox(char *name)
 		memcpy(name, "INBOX", 5);
 }
 
+/* No name holds two delimiters in a row. */
+#define NOTHING_MATCHES "//"
+
 static bool decode(struct imap_lex *l, struct span raw, char **out)
 {
+	l->bad_name = true;
 	if (l->utf8) {
 		if (!imap_utf8_valid(raw))
 			return imap_lex_fail(l, "Mailbox name is not UTF-8.");
 		*out = arena_strn(l->arena, raw.n ? raw.p : "", raw.n);
+		l->bad_name = false;
 		return true;
 	}
 	if (imap_utf7_decode(raw, l->arena, out) != ERR_OK)
 		return imap_lex_fail(l, "Mailbox name is not modified UTF-7.");
+	l->bad_name = false;
 	return true;
 }
 
@@ -264,5 +270,12 @@ bool imap_lex_list_mailbox(struct imap_lex *l, char **out)
 {
 	struct span raw;
 
-	return string_or(l, is_list_char, &raw) && decode(l, raw, out);
+	if (!string_or(l, is_list_char, &raw))
+		return false;
+	/* A pattern that no name can match is a pattern still. */
+	if (!l->utf8 && imap_utf7_decode(raw, l->arena, out) != ERR_OK) {
+		*out = arena_strn(l->arena, NOTHING_MATCHES, sizeof(NOTHING_MATCHES) - 1);
+		return true;
+	}
+	return l->utf8 ? decode(l, raw, out) : true;
 }

@@ -20,6 +20,7 @@ struct imap_lex {
 	const char *p, *end;
 	struct arena *arena;	/* borrowed */
 	const char *why;	/* the first failure, or NULL */
+	bool bad_name;		/* a mailbox name that cannot be one: NO, not BAD */
 	bool utf8;		/* mailbox names come in UTF-8 (RFC 6855, RFC 9051) */
 };
 

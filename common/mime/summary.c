@@ -304,7 +304,7 @@ void summary_parse(struct arena *a, struct span header, struct summary *out)
 	if (v[S_TO].p)
 		parse_to(a, v[S_TO], out);
 	if (v[S_DATE].p)
-		out->has_date = date_parse(v[S_DATE], &out->sent_ms, NULL);
+		out->has_date = date_parse(v[S_DATE], &out->sent_ms, &out->sent_zone);
 	if (v[S_MESSAGE_ID].p)
 		parse_message_id(a, v[S_MESSAGE_ID], out);
 	if (v[S_REFERENCES].p)

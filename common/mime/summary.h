@@ -24,6 +24,7 @@ struct summary {
 	struct span from_addr;		/* local@host, quotes removed */
 	struct span to_text;		/* names, or addresses, of To joined by "; " */
 	int64_t sent_ms;		/* Date:; 0 with has_date false */
+	int sent_zone;			/* minutes east of UTC that it was written in */
 	bool has_date;
 	struct span message_id;		/* without < and >, n 0 if missing */
 	uint64_t message_id_hash;	/* 0 if missing */

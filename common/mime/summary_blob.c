@@ -7,7 +7,7 @@
  * and bytes, a missing one as 0xffff; three numbers of 8 bytes; the references as
  * their count (2 bytes) and 8 bytes each.  All little endian.
  */
-enum { BLOB_VERSION = 1, FLAG_REPLY = 1, FLAG_DATE = 2, ABSENT = 0xffff };
+enum { BLOB_VERSION = 2, FLAG_REPLY = 1, FLAG_DATE = 2, ABSENT = 0xffff };
 
 /* Whoever adds a field to struct summary adds it here. */
 _Static_assert(sizeof(struct summary) == 6 * sizeof(struct span) + 7 * 8, "a field is not packed");
@@ -48,6 +48,8 @@ enum err summary_pack(const struct summary *s, struct buf *out)
 		e = put_text(out, texts[i]);
 	for (size_t i = 0; e == ERR_OK && i < N_ELEMS(numbers); i++)
 		e = put_u64(out, numbers[i]);
+	if (e == ERR_OK)
+		e = put_u16(out, (uint16_t)(int16_t)s->sent_zone);
 	if (e == ERR_OK)
 		e = put_u16(out, n_refs);
 	for (size_t i = 0; e == ERR_OK && i < n_refs; i++)
@@ -121,6 +123,7 @@ enum err summary_unpack(struct span blob, struct arena *a, struct summary *out)
 				       &out->from_addr, &out->to_text, &out->message_id };
 	char head[2];
 	uint64_t sent;
+	size_t zone;
 
 	*out = (struct summary){ .n_refs = 0 };
 	if (!get(&blob, head, sizeof(head)) || head[0] != BLOB_VERSION)
@@ -131,8 +134,10 @@ enum err summary_unpack(struct span blob, struct arena *a, struct summary *out)
 		if (!get_text(&blob, a, texts[i]))
 			return ERR_CORRUPT;
 	if (!get_u64(&blob, &sent) || !get_u64(&blob, &out->message_id_hash) ||
-	    !get_u64(&blob, &out->in_reply_to_hash) || !get_refs(&blob, a, out))
+	    !get_u64(&blob, &out->in_reply_to_hash) || !get_u16(&blob, &zone) ||
+	    !get_refs(&blob, a, out))
 		return ERR_CORRUPT;
 	out->sent_ms = (int64_t)sent;
+	out->sent_zone = (int16_t)zone;
 	return ERR_OK;
 }

@@ -87,7 +87,7 @@ static void read_item(struct db_row *r, struct store_row *row)
 	row->from_addr = col_text(r, 12);
 	row->to = col_text(r, 13);
 	row->preview = col_text(r, 14);
-	row->sent_ms = db_int(r, 15);
+	row->sent_local_ms = db_int(r, 15) + bag.sent_zone * INT64_C(60000);
 	row->has_preview = !db_is_null(r, 14);
 	if (span_is(row->preview, PREVIEW_NONE))
 		row->preview.n = 0;

@@ -5,7 +5,7 @@
 #include <endian.h>
 #include <string.h>
 
-enum { KLASS_MAIL = 1, FORM_MIME = 1, BAG_MESSAGE_ID = 1, BAG_REFS = 2, BAG_OWN = 3 };
+enum { KLASS_MAIL = 1, FORM_MIME = 1, BAG_MESSAGE_ID = 1, BAG_REFS = 2, BAG_OWN = 3, BAG_ZONE = 4 };
 
 DB_SQL(q_add_item,
        "INSERT INTO item(rid, klass, form, bid, size, thread_id, subject, subject_norm,"
@@ -43,6 +43,7 @@ static void bag_field(struct arena *a, struct span *bag, uint8_t tag, const void
 static struct span bag_make(struct arena *a, const struct summary *s)
 {
 	struct span bag = { NULL, 0 };
+	const uint16_t zone = htole16((uint16_t)(int16_t)s->sent_zone);
 	uint64_t hash[SUMMARY_REFS_MAX], own = htole64(s->message_id_hash);
 	size_t n = s->n_refs < SUMMARY_REFS_MAX ? s->n_refs : SUMMARY_REFS_MAX;
 
@@ -50,6 +51,8 @@ static struct span bag_make(struct arena *a, const struct summary *s)
 		bag_field(a, &bag, BAG_MESSAGE_ID, s->message_id.p, s->message_id.n);
 	if (s->message_id_hash)
 		bag_field(a, &bag, BAG_OWN, &own, sizeof(own));
+	if (s->has_date && s->sent_zone)
+		bag_field(a, &bag, BAG_ZONE, &zone, sizeof(zone));
 	for (size_t i = 0; i < n; i++)
 		hash[i] = htole64(s->refs[s->n_refs - n + i]);
 	if (n)
@@ -72,6 +75,8 @@ void bag_read(const void *p, size_t n, struct bag *out)
 		} else if (at[0] == BAG_OWN && len == 8) {
 			memcpy(&out->own_hash, at + 3, 8);
 			out->own_hash = le64toh(out->own_hash);
+		} else if (at[0] == BAG_ZONE && len == 2) {
+			out->sent_zone = (int16_t)(at[3] | at[4] << 8);
 		} else if (at[0] == BAG_REFS) {
 			out->refs = at + 3;
 			out->n_refs = len / 8;

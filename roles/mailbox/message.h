@@ -45,6 +45,7 @@ struct bag {
 	const uint8_t *refs;		/* 8 bytes each, little endian */
 	size_t n_refs;
 	uint64_t own_hash;
+	int sent_zone;			/* minutes east of UTC; search compares local days */
 };
 void bag_read(const void *p, size_t n, struct bag *out);	/* what is damaged is left out */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define COLUMNS "p.uid, p.flags, p.imap_deleted, p.kw, p.modseq, p.sort_date"
-#define ITEM    ", i.size, i.date_sent"
+#define ITEM    ", i.size, i.date_sent, i.props"
 #define JOIN    " CROSS JOIN item i ON i.rid = (p.mbx << 40 | p.iid)"
 #define UIDS    " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.uid BETWEEN ?3 AND ?4"
 #define DATES   " WHERE p.mbx = ?1 AND p.fid = ?2 AND p.is_fai = 0 AND (p.sort_date, p.uid) > (?3, ?4)" \
@@ -52,10 +52,18 @@ static bool within(int64_t v, int64_t from, int64_t below)
 static bool item_matches(const struct query_op *op, struct db_row *r)
 {
 	uint64_t size = (uint64_t)db_int(r, 6);
+	struct bag bag = { .sent_zone = 0 };
+	const void *props;
+	size_t n;
 
+	/* RFC 3501 6.4.4: the day that was written, whatever the time was elsewhere. */
+	if (op->sent_since_ms || op->sent_before_ms) {
+		props = db_blob(r, 8, &n);
+		bag_read(props, props ? n : 0, &bag);
+	}
 	return (op->larger == 0 || size > op->larger) &&
 	       (op->smaller == 0 || size < op->smaller) &&
-	       within(db_int(r, 7), op->sent_since_ms, op->sent_before_ms);
+	       within(db_int(r, 7) + bag.sent_zone * INT64_C(60000), op->sent_since_ms, op->sent_before_ms);
 }
 
 static bool matches(struct scan *s, struct db_row *r)

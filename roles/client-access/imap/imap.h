@@ -181,7 +181,10 @@ void imap_pump(struct imap_session *s);
 /* End the command with this reply, "OK ...", "NO ...", "BAD ..."; from a verb or
  * from a callback (which then pumps). */
 enum next imap_finish(struct imap_session *s, const char *fmt, ...) A_PRINTF(2, 3);
-enum next imap_bad(struct imap_session *s);	/* BAD with what the lexer says */
+/* BAD with what the lexer says; NO for a name that no mailbox can have. */
+enum next imap_bad(struct imap_session *s);
+/* The client counts changes from here on (RFC 7162 3.1): say from where, once. */
+void imap_condstore_on(struct imap_session *s);
 enum next imap_fail(struct imap_session *s, enum err e);	/* NO as the table has it */
 /* Messages were removed by this command: with QRESYNC its tagged OK says what the
  * client is in step with (RFC 7162 3.2.7), once it was told of all others did. */
@@ -210,6 +213,7 @@ void out_done(struct imap_session *s, enum err e);	/* the result of an imap_writ
 void out_flush(struct imap_session *s);
 bool out_full(struct imap_session *s);			/* the client must take some first */
 bool imap_is_recent(const struct imap_session *s, uint32_t uid);
+void imap_put_recent(struct imap_session *s);	/* "* 2 RECENT"; nothing in rev2 */
 enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t uid,
 			unsigned store_flags, const struct span *keywords, size_t n)
 	A_MUST_USE;

@@ -119,6 +119,17 @@ bool imap_is_recent(const struct imap_session *s, uint32_t uid)
 	       !(s->modes & MODE_REV2);		/* RFC 9051: there is no \Recent */
 }
 
+void imap_put_recent(struct imap_session *s)
+{
+	const struct imap_view *v = &s->view;
+
+	if ((s->modes & MODE_REV2) == 0)
+		out_fmt(s, "* %u RECENT\r\n",
+			v->recent_last > v->recent_above
+				? uid_map_count(v->map, v->recent_above + 1, v->recent_last)
+				: 0);
+}
+
 enum err imap_put_flags(const struct imap_session *s, struct buf *out, uint32_t uid,
 			unsigned store_flags, const struct span *keywords, size_t n)
 {

@@ -156,7 +156,7 @@ static enum tri eval_leaf(struct imap_session *s, const struct search_run *r, ui
 	const struct imap_key *k = &r->q.keys[i];
 	const struct store_row *row = r->row;
 	int32_t day = imap_day_of(row->internal_ms / 1000);
-	int32_t sent = imap_day_of(row->sent_ms / 1000);
+	int32_t sent = imap_day_of(row->sent_local_ms / 1000);
 	int32_t saved = imap_day_of(row->saved_ms / 1000);
 	int64_t age_s = (r->now_ms - row->internal_ms) / 1000;
 

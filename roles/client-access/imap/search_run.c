@@ -610,7 +610,7 @@ enum next search_start(struct imap_session *s, struct search_run *r, imap_work_f
 	imap_seqset_init(&r->candidates, &s->reader.arena, SEARCH_HITS);
 	imap_seqset_init(&r->hits, &s->reader.arena, SEARCH_HITS);
 	if (r->q.has_modseq)
-		s->condstore = true;
+		imap_condstore_on(s);
 	search_plan(s, r);
 	if (!r->nothing && ask_find(s))
 		return imap_await(s);

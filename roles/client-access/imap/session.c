@@ -394,6 +394,8 @@ enum next imap_bad(struct imap_session *s)
 {
 	const char *why = s->reader.cmd.args.why;
 
+	if (s->reader.cmd.args.bad_name)
+		return imap_finish(s, "NO [CANNOT] %s", why);
 	return imap_finish(s, "BAD %s", why ? why : "Malformed command.");
 }
 

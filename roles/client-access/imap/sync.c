@@ -88,6 +88,9 @@ static void say_exists(struct imap_session *s)
 		uid_map_append(v->map, y->fresh[i]);
 	notify_fresh(s, y->fresh[0], y->fresh[y->n_fresh - 1]);
 	out_fmt(s, "* %u EXISTS\r\n", uid_map_total(v->map));
+	/* Nobody keeps who heard of these first: they are new to us. */
+	v->recent_last = y->fresh[y->n_fresh - 1];
+	imap_put_recent(s);
 	if (v->uidnext <= uid_map_last(v->map))
 		v->uidnext = uid_map_last(v->map) + 1;
 }

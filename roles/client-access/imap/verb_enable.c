@@ -25,7 +25,7 @@ enum next imap_verb_enable(struct imap_session *s)
 {
 	struct imap_lex *l = &s->reader.cmd.args;
 	bool done[N_ELEMS(extensions)] = { false };
-	const bool had_condstore = s->condstore;
+	bool condstore = false;
 	struct span name;
 
 	do {
@@ -40,14 +40,20 @@ enum next imap_verb_enable(struct imap_session *s)
 		if (!done[i])
 			continue;
 		s->modes |= extensions[i].modes;
-		s->condstore |= extensions[i].condstore;
+		condstore |= extensions[i].condstore;
 		out_fmt(s, " %s", extensions[i].name);
 	}
 	out_str(s, "\r\n");
 	s->reader.utf8 = s->modes & MODE_UTF8;
-	/* RFC 7162 3.1.2: the client begins to count from here. */
-	if (s->condstore && !had_condstore && s->state == IN_SELECTED)
+	if (condstore)
+		imap_condstore_on(s);
+	return imap_finish(s, "OK Done.");
+}
+
+void imap_condstore_on(struct imap_session *s)
+{
+	if (!s->condstore && s->state == IN_SELECTED)
 		out_fmt(s, "* OK [HIGHESTMODSEQ %llu] Highest.\r\n",
 			(unsigned long long)s->view.highestmodseq);
-	return imap_finish(s, "OK Done.");
+	s->condstore = true;
 }

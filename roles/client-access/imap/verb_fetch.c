@@ -534,7 +534,7 @@ enum next imap_verb_fetch(struct imap_session *s)
 	if (r->f.partial.from)
 		r->uids = view_partial(s, r->uids, &r->f.partial);
 	if (r->f.items & IMAP_FETCH_MODSEQ)
-		s->condstore = true;
+		imap_condstore_on(s);
 	r->known_from = 1;
 	r->reply = "OK Done.";
 	r->marks_seen = imap_fetch_marks_seen(&r->f) && !s->view.read_only &&

@@ -64,11 +64,7 @@ static void put_selected(struct imap_session *s, const struct store_selected *se
 
 	put_flags(s);
 	out_fmt(s, "* %u EXISTS\r\n", uid_map_total(v->map));
-	if ((s->modes & MODE_REV2) == 0)
-		out_fmt(s, "* %u RECENT\r\n",
-			v->recent_last > v->recent_above
-				? uid_map_count(v->map, v->recent_above + 1, v->recent_last)
-				: 0);
+	imap_put_recent(s);
 	unseen = sel->first_unseen_uid ? uid_map_seq(v->map, sel->first_unseen_uid) : 0;
 	if (unseen && (s->modes & (MODE_REV2 | MODE_UIDONLY)) == 0)
 		out_fmt(s, "* OK [UNSEEN %u] First unseen.\r\n", unseen);

@@ -50,7 +50,7 @@ void status_put(struct imap_session *s, const struct store_folder *f, unsigned i
 			objectid_text(OBJECTID_FOLDER, &s->at.mailbox, f->fid, id));
 	out_str(s, ")\r\n");
 	if (items & IMAP_STATUS_HIGHESTMODSEQ)
-		s->condstore = true;		/* RFC 7162 3.1: an enabling command */
+		imap_condstore_on(s);
 }
 
 static enum next found(struct imap_session *s, enum err e, const struct store_folder *f)

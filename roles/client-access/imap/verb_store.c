@@ -132,7 +132,7 @@ enum next imap_verb_store(struct imap_session *s)
 		return imap_bad(s);
 	r->uid = s->reader.cmd.uid;
 	if (r->args.has_unchanged_since)
-		s->condstore = true;
+		imap_condstore_on(s);
 	if (!view_ranges(s, &set, r->uid, &r->todo))
 		return imap_finish(s, "BAD No such message.");
 	imap_seqset_init(&r->modified, &s->reader.arena, 32768);

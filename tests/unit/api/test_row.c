@@ -17,7 +17,7 @@ static struct store_row sample(unsigned columns)
 	return (struct store_row){
 		.uid = 4294967295u, .columns = columns, .flags = FLAG_SEEN | FLAG_DELETED,
 		.modseq = UINT64_MAX, .size = 1234567890123, .internal_ms = -5,
-		.sent_ms = INT64_C(1700000000000), .map = SPAN("map\0bytes"),
+		.sent_local_ms = INT64_C(1700000000000), .map = SPAN("map\0bytes"),
 		.keywords = keywords, .n_keywords = 3, .subject = SPAN("Subject"),
 		.from_name = SPAN("Ann"), .from_addr = SPAN("ann@example.org"),
 		.to = SPAN("bob"), .message_id = SPAN("1@x"), .preview = SPAN("Dear all"),
@@ -44,7 +44,7 @@ static void same(const struct store_row *a, const struct store_row *b, unsigned 
 		assert_true(span_eq(a->from_addr, b->from_addr));
 		assert_true(span_eq(a->to, b->to));
 		assert_true(span_eq(a->message_id, b->message_id));
-		assert_true(a->sent_ms == b->sent_ms);
+		assert_true(a->sent_local_ms == b->sent_local_ms);
 	}
 	assert_true(a->thread == (c & COL_IDS ? b->thread : 0));
 	assert_true(a->saved_ms == (c & COL_SAVED ? b->saved_ms : 0));

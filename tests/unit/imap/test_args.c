@@ -807,11 +807,12 @@ static void test_list(void **state)
 		{ "\"\" % RETURN (CHILDREN STATUS (MESSAGES UNSEEN) SPECIAL-USE)", "x 0 14 17 <> %" },
 		{ "\"\" % RETURN ()", "x 0 0 0 <> %" },
 		{ "(SPECIAL-USE) \"\" \"*\" RETURN (SUBSCRIBED)", "x 8 1 0 <> *" },
+		{ "\"\" &x", "0 0 0 <> //" },
 		{ "\"\" Gel&APY-%", "0 0 0 <> Gel\xc3\xb6%" },
 		{ "", "" }, { "\"\"", "" }, { "\"\" ()", "" }, { "(RECURSIVEMATCH) \"\" *", "" },
 		{ "(FOO) \"\" *", "" }, { "\"\" * RETURN", "" }, { "\"\" * RETURN (FOO)", "" },
 		{ "\"\" * RETURN (STATUS)", "" }, { "\"\" * x", "" }, { "(SUBSCRIBED \"\" *", "" },
-		{ "\"\" (a", "" }, { "\"\" &x", "" }, { "\"\" *  ", "" },
+		{ "\"\" (a", "" }, { "\"\" *  ", "" },
 	};
 
 	(void)state;

@@ -34,6 +34,7 @@ static void same(const struct summary *a, const struct summary *b)
 	assert_int_equal(a->is_reply, b->is_reply);
 	assert_int_equal(a->has_date, b->has_date);
 	assert_int_equal(a->sent_ms, b->sent_ms);
+	assert_int_equal(a->sent_zone, b->sent_zone);
 	assert_int_equal(a->message_id_hash, b->message_id_hash);
 	assert_int_equal(a->in_reply_to_hash, b->in_reply_to_hash);
 	assert_int_equal(a->n_refs, b->n_refs);

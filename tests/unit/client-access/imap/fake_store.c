@@ -570,7 +570,7 @@ static void make_map(const struct msg *m, struct buf *blob, struct store_row *ro
 						  sum->from_name.n), sum->from_name.n };
 	row->message_id = (struct span){ arena_dup(a, sum->message_id.n ? sum->message_id.p : "",
 						   sum->message_id.n), sum->message_id.n };
-	row->sent_ms = sum->sent_ms;
+	row->sent_local_ms = sum->sent_ms + sum->sent_zone * INT64_C(60000);
 	mime_map_free(&map);
 }
 

@@ -54,9 +54,9 @@ static const struct talk talks[] = {
 	{ "parts", 's', "a APPEND INBOX (\\Seen) CATENATE (URL \"/INBOX;UIDVALIDITY=7/;UID=1/;SECTION=HEADER.FIELDS%20(Subject)\""
 	  " TEXT {2}\r\nA- URL /INBOX/;UID=2/;SECTION=1 URL \";UID=1/;SECTION=TEXT/;PARTIAL=6.4\")\r\n"
 	  "b UID FETCH 10 (FLAGS BODY.PEEK[])\r\n",
-	  "+ Go ahead.\r\n* 5 EXISTS\r\na OK [APPENDUID 7 10] Done.\r\n"
+	  "+ Go ahead.\r\n* 5 EXISTS\r\n* 1 RECENT\r\na OK [APPENDUID 7 10] Done.\r\n"
 	  "* 5 FETCH (UID 10 BODY[] {55}\r\n"
-	  "Subject: Hello w\xc3\xb6rld\r\n\r\nA-R3LDvMOfZSBhdXMgQmVybGlu" "line FLAGS (\\Seen))\r\nb OK Done.\r\n", false },
+	  "Subject: Hello w\xc3\xb6rld\r\n\r\nA-R3LDvMOfZSBhdXMgQmVybGlu" "line FLAGS (\\Seen \\Recent))\r\nb OK Done.\r\n", false },
 	{ "only a url, twice", 'a', "a APPEND Sent CATENATE (URL /INBOX/;UID=1) CATENATE (URL {13}\r\n/INBOX/;UID=1)\r\n"
 	  "b STATUS Sent (MESSAGES SIZE)\r\n",
 	  "+ Go ahead.\r\na OK [APPENDUID 7 1:2] Done.\r\n* STATUS Sent (MESSAGES 2 SIZE 332)\r\nb OK Done.\r\n", false },
@@ -88,8 +88,8 @@ static const struct talk talks[] = {
 
 	/* REPLACE */
 	{ "replace", 's', "a REPLACE 2 INBOX (\\Seen) {12}\r\nSubject: x\r\n\r\nb UID FETCH 9:* FLAGS\r\n",
-	  "+ Go ahead.\r\n* OK [APPENDUID 7 10] Replaced.\r\n* 2 EXPUNGE\r\n* 4 EXISTS\r\na OK Done.\r\n"
-	  "* 3 FETCH (UID 9 FLAGS (\\Deleted \\Seen))\r\n* 4 FETCH (UID 10 FLAGS (\\Seen))\r\nb OK Done.\r\n", false },
+	  "+ Go ahead.\r\n* OK [APPENDUID 7 10] Replaced.\r\n* 2 EXPUNGE\r\n* 4 EXISTS\r\n* 1 RECENT\r\na OK Done.\r\n"
+	  "* 3 FETCH (UID 9 FLAGS (\\Deleted \\Seen))\r\n* 4 FETCH (UID 10 FLAGS (\\Seen \\Recent))\r\nb OK Done.\r\n", false },
 	{ "replace into another", 's', "a UID REPLACE 9 Sent {12+}\r\nSubject: x\r\n\r\n" COUNT("b"),
 	  "* OK [APPENDUID 7 1] Replaced.\r\n* 4 EXPUNGE\r\na OK Done.\r\n"
 	  "* STATUS Sent (MESSAGES 1 UIDNEXT 2)\r\nb OK Done.\r\n", false },

@@ -39,7 +39,7 @@ static const struct talk cases[] = {
 	  "c UID FETCH 2:9 UID (PARTIAL -3:-9 CHANGEDSINCE 1)\r\nd UID FETCH 1:* UID (PARTIAL 5:9)\r\n"
 	  "e UID FETCH 1,3,9 UID (PARTIAL 3:2)\r\n",
 	  "* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\na OK Done.\r\n* 3 FETCH (UID 3)\r\n* 4 FETCH (UID 9)\r\nb OK Done.\r\n"
-	  "* 2 FETCH (UID 2 MODSEQ (3))\r\nc OK Done.\r\nd OK Done.\r\n"
+	  "* OK [HIGHESTMODSEQ 5] Highest.\r\n* 2 FETCH (UID 2 MODSEQ (3))\r\nc OK Done.\r\nd OK Done.\r\n"
 	  "* 3 FETCH (UID 3)\r\n* 4 FETCH (UID 9)\r\ne OK Done.\r\n", false },
 	{ "bad partial", 's', "a FETCH 1:* UID (PARTIAL 1:2)\r\nb UID FETCH 1:* UID (PARTIAL 1:-2)\r\n"
 	  "c UID FETCH 1:* UID (PARTIAL 0:2)\r\nd UID FETCH 1:* UID (PARTIAL 1:2 PARTIAL 1:2)\r\n"

@@ -126,7 +126,7 @@ static void test_delayed_and_none(void **state)
 	fake_deliver("INBOX", "Subject: x\r\n\r\nx\r\n");
 	settle_expect(&r, "");
 	rig_say(&r, "a NOOP\r\n");
-	expect(&r, "* 5 EXISTS\r\na OK Done.\r\n");
+	expect(&r, "* 5 EXISTS\r\n* 1 RECENT\r\na OK Done.\r\n");
 	rig_down(&r);
 	notify(&r, true, "SET (personal (MailboxName))");	/* nothing of the selected one */
 	expect(&r, "n OK Done.\r\n");

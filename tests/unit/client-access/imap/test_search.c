@@ -124,7 +124,7 @@ static void test_contexts_are_kept_up_to_date(void **state)
 	uid = fake_deliver("INBOX", "Subject: parts\r\n\r\na line\r\n");
 	assert_int_equal(uid, 10);
 	rig_say(&r, "n NOOP\r\n");
-	expect(&r, "* 5 EXISTS\r\n* ESEARCH (TAG \"b\") ADDTO (0 5)\r\n"
+	expect(&r, "* 5 EXISTS\r\n* 1 RECENT\r\n* ESEARCH (TAG \"b\") ADDTO (0 5)\r\n"
 		   "* ESEARCH (TAG \"a\") UID ADDTO (0 10)\r\nn OK Done.\r\n");
 	fake_set_flags("INBOX", 3, FLAG_SEEN);
 	rig_say(&r, "n NOOP\r\n");

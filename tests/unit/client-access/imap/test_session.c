@@ -113,13 +113,13 @@ static const struct talk cases[] = {
 	  "((NIL NIL \"carol\" \"example.test\")) ((NIL NIL \"carol\" \"example.test\")) "
 	  "NIL NIL NIL NIL NIL))\r\na OK Done.\r\n", false },
 	{ "fetch changed", 's', "a FETCH 1:* (UID) (CHANGEDSINCE 4)\r\n",
-	  "* 4 FETCH (UID 9 MODSEQ (5))\r\na OK Done.\r\n", false },
+	  "* OK [HIGHESTMODSEQ 5] Highest.\r\n* 4 FETCH (UID 9 MODSEQ (5))\r\na OK Done.\r\n", false },
 	{ "store", 's', "a STORE 2 +FLAGS (\\Answered $Forwarded)\r\nb UID STORE 2 -FLAGS.SILENT \\Answered\r\n"
 	  "c UID STORE 77 FLAGS ()\r\nd STORE 2 FLAGS (\\Seen)\r\n",
 	  "* 2 FETCH (FLAGS (\\Answered $Forwarded))\r\na OK Done.\r\nb OK Done.\r\nc OK Done.\r\n"
 	  "* 2 FETCH (FLAGS (\\Seen))\r\nd OK Done.\r\n", false },
 	{ "store unless changed", 's', "a STORE 1:2 (UNCHANGEDSINCE 2) +FLAGS (\\Draft)\r\n",
-	  "* 1 FETCH (UID 1 FLAGS (\\Seen \\Draft) MODSEQ (9))\r\n"
+	  "* OK [HIGHESTMODSEQ 5] Highest.\r\n* 1 FETCH (UID 1 FLAGS (\\Seen \\Draft) MODSEQ (9))\r\n"
 	  "a OK [MODIFIED 2] Some have changed since.\r\n", false },
 	{ "copy", 's', "a COPY 1,3:4 Sent\r\nb UID COPY 70 Sent\r\nc COPY 1 Nope\r\nd COPY 9 Sent\r\n",
 	  "a OK [COPYUID 7 1,3,9 1,2,3] Done.\r\nb OK Nothing to do.\r\n"
@@ -147,7 +147,7 @@ static const struct talk cases[] = {
 	{ "esearch", 's', "a UID SEARCH RETURN (MIN MAX COUNT ALL) ALL\r\nb SEARCH RETURN () DRAFT\r\n"
 	  "c SEARCH RETURN (COUNT) MODSEQ 4\r\nd SEARCH MODSEQ 4\r\n",
 	  "* ESEARCH (TAG \"a\") UID MIN 1 MAX 9 ALL 1:3,9 COUNT 4\r\na OK Done.\r\n"
-	  "* ESEARCH (TAG \"b\")\r\nb OK Done.\r\n* ESEARCH (TAG \"c\") COUNT 2 MODSEQ 5\r\nc OK Done.\r\n"
+	  "* ESEARCH (TAG \"b\")\r\nb OK Done.\r\n* OK [HIGHESTMODSEQ 5] Highest.\r\n* ESEARCH (TAG \"c\") COUNT 2 MODSEQ 5\r\nc OK Done.\r\n"
 	  "* SEARCH 3 4 (MODSEQ 5)\r\nd OK Done.\r\n", false },
 	{ "idle", 's', "a IDLE\r\nDONE\r\nb IDLE\r\nx NOOP\r\n",
 	  "+ Idling.\r\na OK Done.\r\n+ Idling.\r\nb BAD Expected DONE.\r\n", false },
@@ -248,7 +248,7 @@ static void test_changes_are_told_by_noop(void **state)
 	rig_say(&r, "a FETCH 3 UID\r\n");
 	expect(&r, "* 3 FETCH (UID 3)\r\na OK Done.\r\n");	/* and no EXPUNGE by FETCH */
 	rig_say(&r, "b NOOP\r\n");
-	expect(&r, "* 2 EXPUNGE\r\n* 2 FETCH (UID 3 FLAGS (junk))\r\n* 5 EXISTS\r\nb OK Done.\r\n");
+	expect(&r, "* 2 EXPUNGE\r\n* 2 FETCH (UID 3 FLAGS (junk))\r\n* 5 EXISTS\r\n* 2 RECENT\r\nb OK Done.\r\n");
 	rig_say(&r, "c NOOP\r\nd UID FETCH 1:* UID\r\n");
 	expect(&r, "c OK Done.\r\n* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 3)\r\n* 3 FETCH (UID 9)\r\n"
 		   "* 4 FETCH (UID 10)\r\n* 5 FETCH (UID 11)\r\nd OK Done.\r\n");
@@ -267,7 +267,7 @@ static void test_changes_are_told_in_idle(void **state)
 	fake_deliver("INBOX", "Subject: new\r\n\r\n");
 	fake_deliver("INBOX", "Subject: newer\r\n\r\n");	/* while the first is looked at */
 	rig_settle(&r);
-	expect(&r, "* 6 EXISTS\r\n");
+	expect(&r, "* 6 EXISTS\r\n* 2 RECENT\r\n");
 	fake_expunge("INBOX", 1);
 	rig_settle(&r);
 	expect(&r, "* 1 EXPUNGE\r\n");
@@ -305,7 +305,7 @@ static void test_watch_ends_and_begins_anew(void **state)
 	assert_int_equal(watches_count(&r.cas.watches), 1);
 	fake_deliver("INBOX", "Subject: new\r\n\r\n");
 	rig_settle(&r);
-	expect(&r, "* 5 EXISTS\r\n");
+	expect(&r, "* 5 EXISTS\r\n* 1 RECENT\r\n");
 	rig_down(&r);
 	assert_int_equal(fake_watches(), 0);
 }
@@ -324,8 +324,8 @@ static void test_own_changes_are_not_told_again(void **state)
 	rig_say(&r, "e NOOP\r\n");
 	expect(&r, "e OK Done.\r\n");
 	rig_say(&r, "f APPEND INBOX {12+}\r\nSubject: x\r\n\r\ng COPY 1 INBOX\r\n");
-	expect(&r, "* 4 EXISTS\r\nf OK [APPENDUID 7 10] Done.\r\n"
-		   "* 5 EXISTS\r\ng OK [COPYUID 7 2 11] Done.\r\n");
+	expect(&r, "* 4 EXISTS\r\n* 1 RECENT\r\nf OK [APPENDUID 7 10] Done.\r\n"
+		   "* 5 EXISTS\r\n* 2 RECENT\r\ng OK [COPYUID 7 2 11] Done.\r\n");
 	rig_down(&r);
 }
 
@@ -505,7 +505,7 @@ static void test_search_knows_only_what_the_client_knows(void **state)
 	fake_deliver("INBOX", "Subject: new\r\n\r\n");
 	rig_say(&r, "a SEARCH ALL\r\nb SEARCH UNSEEN\r\nc UID SEARCH UID 1:* UNSEEN\r\n");
 	expect(&r, "* SEARCH 1 2 3 4\r\na OK Done.\r\n* SEARCH 2 3\r\nb OK Done.\r\n"
-		   "* SEARCH 2 3\r\n* 5 EXISTS\r\nc OK Done.\r\n");
+		   "* SEARCH 2 3\r\n* 5 EXISTS\r\n* 1 RECENT\r\nc OK Done.\r\n");
 	rig_down(&r);
 }
 

@@ -56,8 +56,8 @@ static const struct talk cases[] = {
 	  "f LIST \"\" B\xc3\xbc%\r\n",
 	  "a OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABt)] Done.\r\n"
 	  "* ENABLED UTF8=ACCEPT\r\nu OK Done.\r\n* STATUS \"B\xc3\xbc" "cher\" (MESSAGES 0)\r\nb OK Done.\r\n"
-	  "c OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABu)] Done.\r\nd BAD Mailbox name is not UTF-8.\r\n"
-	  "e BAD Mailbox name is not UTF-8.\r\nf BAD Too many arguments.\r\n", false },
+	  "c OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABu)] Done.\r\nd NO [CANNOT] Mailbox name is not UTF-8.\r\n"
+	  "e NO [CANNOT] Mailbox name is not UTF-8.\r\nf BAD Too many arguments.\r\n", false },
 	{ "rev2", 'a', "u ENABLE IMAP4rev2\r\na SELECT INBOX\r\nb FETCH 3 FLAGS\r\nc SEARCH UNSEEN\r\n"
 	  "d STORE 3 FLAGS ()\r\ne FETCH 1 BODY.PEEK[]<9223372036854775807.1>\r\nf SEARCH DRAFT\r\n",
 	  "* ENABLED IMAP4rev2\r\nu OK Done.\r\n"
