@@ -15,6 +15,7 @@ struct node {
 	uint32_t number;		/* 0: a dummy */
 	bool is_reply, linked, gone;
 	int64_t sent_ms;		/* of a dummy, once sorted: of its first child */
+	uint32_t tie;			/* the number, so too */
 	uint64_t id;
 	uint64_t subject[2];
 };
@@ -166,7 +167,7 @@ static uint32_t add_message(struct threader *t, const struct threader_msg *m)
 	if (i == 0 || t->node[i].number)
 		i = new_node(t);
 	n = &t->node[i];
-	n->number = m->number;
+	n->number = n->tie = m->number;
 	n->is_reply = m->is_reply;
 	n->sent_ms = m->sent_ms;
 	memcpy(n->subject, m->subject, sizeof(n->subject));
@@ -209,10 +210,10 @@ enum err threader_add(struct threader *t, const struct threader_msg *m)
 	if (t->alg != IMAP_THREAD_REFERENCES)
 		return ERR_OK;
 	parent = link_refs(t, m);
-	/* What it says itself counts more than what others say of it (1 B). */
-	if (m->n_refs == 0)
-		unlink_node(t, i);
-	else if (parent && !makes_loop(t, parent, i))
+	/* What it says itself counts more than what others say of it (1 B), even when a
+	 * loop leaves it without a parent. */
+	unlink_node(t, i);
+	if (parent && !makes_loop(t, parent, i))
 		link_node(t, parent, i);
 	return ERR_OK;
 }
@@ -226,7 +227,7 @@ static int by_date(const void *pa, const void *pb, void *nodes)
 
 	if (a->sent_ms != b->sent_ms)
 		return a->sent_ms < b->sent_ms ? -1 : 1;
-	return a->number < b->number ? -1 : a->number > b->number;
+	return a->tie < b->tie ? -1 : a->tie > b->tie;
 }
 
 /* Put the children of p in order of their dates, and its own date if it is a dummy. */
@@ -248,8 +249,10 @@ static void sort_children(struct threader *t, uint32_t p)
 	if (n == 0)
 		return;
 	t->node[p].child = t->order[0];
-	if (t->node[p].number == 0)
+	if (t->node[p].number == 0) {
 		t->node[p].sent_ms = t->node[t->order[0]].sent_ms;
+		t->node[p].tie = t->node[t->order[0]].tie;
+	}
 }
 
 /* The node after i when children come before their parents; ROOT is the last. */
