@@ -82,7 +82,9 @@ static int against(const char *path, const char *parent, size_t n)
 	return c ? c : (unsigned char)path[n] - '/';
 }
 
-static bool subscribed_below(const struct subs *subs, const char *parent)
+/* Is anything below parent subscribed?  other_than: that this does not name itself. */
+static bool subscribed_below(const struct subs *subs, const char *parent,
+			     const struct list_run *other_than)
 {
 	size_t low = 0, high = subs->n, n = strlen(parent);
 
@@ -94,6 +96,9 @@ static bool subscribed_below(const struct subs *subs, const char *parent)
 		else
 			high = mid;
 	}
+	while (other_than && low < subs->n && against(subs->path[low], parent, n) == 0 &&
+	       list_matches(other_than, subs->path[low]))
+		low++;
 	return low < subs->n && against(subs->path[low], parent, n) == 0;
 }
 
@@ -153,8 +158,11 @@ static void list_folder(struct imap_session *s, const struct list_run *r,
 		selected = f->subscribed;
 	if (select & IMAP_SELECT_SPECIAL_USE)
 		selected = selected && use_of(f) != NULL;
+	/* A folder that is not selected stands there only for what is not named anyway
+	 * (RFC 5258 section 3.5); with SPECIAL-USE not all that matches is. */
 	if (select & IMAP_SELECT_RECURSIVEMATCH)
-		below = subscribed_below(subs, f->path);
+		below = subscribed_below(subs, f->path,
+					 selected || (select & IMAP_SELECT_SPECIAL_USE) ? NULL : r);
 	if (selected || below)
 		put_folder(s, r, f, below);
 }
@@ -180,7 +188,7 @@ static void lsub_parents(struct imap_session *s, const struct list_run *r,
 		const struct store_folder *f = &all->f[i];
 
 		if (f->subscribed || !is_mail(f) || !list_matches(r, f->path) ||
-		    !subscribed_below(subs, f->path))
+		    !subscribed_below(subs, f->path, NULL))
 			continue;
 		out_str(s, "* LSUB (\\Noselect");
 		put_name(s, f->path);

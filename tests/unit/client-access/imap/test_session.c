@@ -85,6 +85,15 @@ static const struct talk cases[] = {
 	  "* LIST (\\HasNoChildren \\Sent \\Subscribed) \"/\" Sent\r\n* STATUS Sent (MESSAGES 0)\r\n"
 	  "* LIST (\\HasChildren \\Drafts) \"/\" Drafts (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
 	  "* STATUS Drafts (MESSAGES 0)\r\na OK Done.\r\n", false },
+	{ "children that are named themselves", 'a',
+	  "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (Drafts Drafts/old)\r\n"
+	  "b LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (Drafts Drafts/new)\r\n"
+	  "c SUBSCRIBE Drafts\r\nd LIST (SUBSCRIBED RECURSIVEMATCH) \"\" Drafts*\r\n",
+	  "* LIST (\\HasNoChildren \\Subscribed) \"/\" Drafts/old\r\na OK Done.\r\n"
+	  "* LIST (\\HasChildren \\Drafts) \"/\" Drafts (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
+	  "b OK Done.\r\nc OK Done.\r\n"
+	  "* LIST (\\HasChildren \\Drafts \\Subscribed) \"/\" Drafts (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
+	  "* LIST (\\HasNoChildren \\Subscribed) \"/\" Drafts/old\r\nd OK Done.\r\n", false },
 	{ "folders", 'a', "a CREATE x/\r\nb CREATE x\r\nc RENAME x y\r\nd SUBSCRIBE y\r\ne DELETE y\r\n"
 	  "f DELETE y\r\ng CREATE INBOX\r\nh DELETE inbox\r\ni LIST (SUBSCRIBED) \"\" y\r\n",
 	  "a OK [MAILBOXID (FAQIDAAAAAAAAAAAAAAAAAAAAAABt)] Done.\r\nb NO [ALREADYEXISTS] There is one of that name already.\r\nc OK Done.\r\n"
