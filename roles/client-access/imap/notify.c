@@ -467,9 +467,12 @@ static void say_first(struct imap_session *s, const struct store_folders *all)
 	for (size_t i = 0; i < all->n; i++) {
 		const struct store_folder *f = &all->f[i];
 		unsigned events = events_of(n, f->path, f->subscribed);
+		unsigned items = status_items(s, events);
 
+		if (events & IMAP_EVENT_FLAGS)		/* section 3.1: whatever is enabled */
+			items |= IMAP_STATUS_HIGHESTMODSEQ;
 		if (is_mail(f) && (events & IMAP_EVENT_MESSAGES) && !is_selected(s, f->fid))
-			status_put(s, f, status_items(s, events));
+			status_put(s, f, items);
 	}
 }
 

@@ -47,6 +47,21 @@ static void test_other_folders(void **state)
 	rig_down(&r);
 }
 
+/* RFC 5465 section 3.1: the first STATUS, whatever the client has enabled. */
+static void test_first_status(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	notify(&r, false, "SET STATUS (mailboxes Sent (MessageNew MessageExpunge))");
+	assert_null(strstr(r.out.data, "HIGHESTMODSEQ"));
+	buf_clear(&r.out);
+	rig_say(&r, "o NOTIFY SET STATUS (mailboxes Sent (MessageNew MessageExpunge FlagChange))\r\n");
+	assert_non_null(strstr(r.out.data, "* STATUS Sent (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7 "));
+	assert_non_null(strstr(r.out.data, " HIGHESTMODSEQ "));
+	rig_down(&r);
+}
+
 static void test_named_only(void **state)
 {
 	struct rig r;
@@ -203,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_other_folders),
+		cmocka_unit_test(test_first_status),
 		cmocka_unit_test(test_named_only),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_selected),
