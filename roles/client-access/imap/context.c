@@ -5,7 +5,9 @@
  * to which they are right.  When the client has been told what changed in the folder,
  * each context asks which messages changed since, searches among these alone, and says
  * what came (ADDTO) and went (REMOVEFROM).  So an update costs what changed, not the
- * folder.  Expunged messages leave when their EXPUNGE is said.
+ * folder.  Expunged messages leave when their EXPUNGE is said.  Flags that the client
+ * changes itself have their effect told by the same command, also where it may not be
+ * told of anything else.
  */
 #include "roles/client-access/imap/search.h"
 
@@ -246,6 +248,13 @@ static enum next done(struct imap_session *s)
 	return imap_work(s, u->at ? next_context : over);
 }
 
+/* Is one among them that the client was not told of?  They are asked for again then,
+ * when it was. */
+static bool is_ahead(const struct imap_session *s, struct uid_ranges changed)
+{
+	return changed.n > 0 && changed.r[changed.n - 1].last > uid_map_last(s->view.map);
+}
+
 static enum next found(struct imap_session *s)
 {
 	struct context_run *u = s->context_run;
@@ -266,7 +275,8 @@ static enum next found(struct imap_session *s)
 		say(s, c, "REMOVEFROM", lost);
 		say(s, c, "ADDTO", combined(a, hits, had, IN_FIRST_ONLY));
 		keep(c, combined(a, stay, hits, IN_EITHER));
-		c->modseq = u->modseq;
+		if (!is_ahead(s, changed))
+			c->modseq = u->modseq;
 	}
 	search_unnest(s);
 	return done(s);
@@ -325,6 +335,7 @@ enum next context_update(struct imap_session *s, imap_work_fn *then)
 	u->then = then;
 	u->at = s->contexts;
 	s->context_run = u;
+	s->own.is_news = false;
 	return imap_work(s, next_context);
 }
 

@@ -66,6 +66,7 @@ struct imap_view {
 struct imap_own {
 	struct { uint32_t first, last; uint64_t modseq; } r[IMAP_OWN];
 	size_t n;
+	bool is_news;			/* to the contexts */
 };
 
 /* "$": the UIDs of the last result that was saved (RFC 5182). */

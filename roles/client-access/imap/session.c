@@ -265,6 +265,14 @@ static enum next step_work(struct imap_session *s)
 	return s->work(s);
 }
 
+/* Flags that the command changed may change what its searches found. */
+static enum next own_news(struct imap_session *s)
+{
+	if (s->contexts == NULL || !s->own.is_news || imap_locate(s, true) != ERR_OK)
+		return NEXT_MORE;
+	return context_update(s, step_reply);
+}
+
 /* The command is done; may the client hear of changes now, and are there any? */
 static enum next step_sync(struct imap_session *s)
 {
@@ -274,9 +282,9 @@ static enum next step_sync(struct imap_session *s)
 	if (s->state != IN_SELECTED || v == NULL)
 		return NEXT_MORE;
 	if ((v->flags & VERB_NO_EXPUNGE) && !s->reader.cmd.uid)
-		return NEXT_MORE;
+		return own_news(s);
 	if (!s->view.dirty && !s->view.retry && !(v->flags & VERB_SYNC))
-		return NEXT_MORE;
+		return own_news(s);
 	if (imap_locate(s, true) != ERR_OK) {
 		s->says_modseq = false;
 		return NEXT_MORE;		/* another time: dirty stays */

@@ -243,6 +243,7 @@ static void words_free(struct imap_view *v)
 
 void own_note(struct imap_own *o, uint32_t uid, uint64_t modseq)
 {
+	o->is_news = true;
 	/* One operation of the store has one number: what lies between two of its
 	 * messages and has that number is ours as well. */
 	if (o->n > 0 && o->r[o->n - 1].modseq == modseq) {

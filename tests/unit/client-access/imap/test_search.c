@@ -149,6 +149,30 @@ static void test_contexts_are_kept_up_to_date(void **state)
 		;
 }
 
+/* What a client does itself has its effect told at once, by numbers too; what others
+ * brought meanwhile is told of with its EXISTS, and not forgotten. */
+static void test_contexts_of_own_changes(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	begin(&r, 's');
+	rig_say(&r, "s STORE 1:4 -FLAGS.SILENT (\\Flagged)\r\na SEARCH RETURN (UPDATE ALL) FLAGGED\r\n");
+	buf_clear(&r.out);
+	rig_say(&r, "n STORE 1,3 +FLAGS.SILENT (\\Flagged)\r\nn STORE 3 -FLAGS.SILENT (\\Flagged)\r\n");
+	expect(&r, "* ESEARCH (TAG \"a\") ADDTO (0 1,3)\r\nn OK Done.\r\n"
+		   "* ESEARCH (TAG \"a\") REMOVEFROM (0 3)\r\nn OK Done.\r\n");
+	assert_int_equal(fake_deliver("INBOX", "\r\nx\r\n"), 10);
+	fake_set_flags("INBOX", 10, FLAG_FLAGGED);
+	rig_say(&r, "n STORE 4 +FLAGS.SILENT (\\Flagged)\r\n");
+	expect(&r, "* ESEARCH (TAG \"a\") ADDTO (0 4)\r\nn OK Done.\r\n");
+	rig_say(&r, "n NOOP\r\n");
+	expect(&r, "* 5 EXISTS\r\n* 1 RECENT\r\n* ESEARCH (TAG \"a\") ADDTO (0 5)\r\nn OK Done.\r\n");
+	rig_say(&r, "n NOOP\r\nc CANCELUPDATE \"a\"\r\nn STORE 3 +FLAGS.SILENT (\\Flagged)\r\n");
+	expect(&r, "n OK Done.\r\nc OK No further updates.\r\nn OK Done.\r\n");
+	rig_down(&r);
+}
+
 /* Folders are searched one after the other, and the selected one stays selected. */
 static void test_multisearch(void **state)
 {
@@ -204,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_client_leaves_at_any_time),
 		cmocka_unit_test(test_catalogue_changes_nothing),
 		cmocka_unit_test(test_contexts_are_kept_up_to_date),
+		cmocka_unit_test(test_contexts_of_own_changes),
 		cmocka_unit_test(test_multisearch),
 		cmocka_unit_test(test_store_says_no),
 	};
