@@ -1,5 +1,6 @@
 #include "common/imap/list.h"
 
+#include "common/imap/metadata.h"
 #include "common/imap/status.h"
 
 struct option {
@@ -21,12 +22,26 @@ static const struct option returns[] = {
 	{ "SPECIAL-USE", IMAP_LIST_SPECIAL_USE },
 	{ "STATUS", IMAP_LIST_STATUS },
 	{ "MYRIGHTS", IMAP_LIST_MYRIGHTS },
+	{ "METADATA", IMAP_LIST_METADATA },
 	{ NULL, 0 },
 };
 
-/* "(A B)", at the parenthesis; status may be NULL where it cannot be asked for. */
+/* What stands behind an option's name. */
+static bool argument(struct imap_lex *l, unsigned option, struct imap_list *out)
+{
+	switch (option) {
+	case IMAP_LIST_STATUS:
+		return imap_lex_sp(l) && imap_lex_status(l, &out->status);
+	case IMAP_LIST_METADATA:
+		return imap_lex_sp(l) && imap_lex_meta_entries(l, &out->metadata);
+	default:
+		return true;
+	}
+}
+
+/* "(A B)", at the parenthesis; out is NULL where no option has an argument. */
 static bool options(struct imap_lex *l, const struct option *known, unsigned *bits,
-		    unsigned *status)
+		    struct imap_list *out)
 {
 	if (!imap_lex_char(l, '('))
 		return false;
@@ -38,8 +53,7 @@ static bool options(struct imap_lex *l, const struct option *known, unsigned *bi
 		if (o->name == NULL)
 			return imap_lex_fail(l, "Unknown LIST option.");
 		*bits |= o->bit;
-		if (status && o->bit == IMAP_LIST_STATUS &&
-		    (!imap_lex_sp(l) || !imap_lex_status(l, status)))
+		if (out && !argument(l, o->bit, out))
 			return false;
 		if (imap_lex_peek(l) == ' ')
 			l->p++;
@@ -92,7 +106,7 @@ bool imap_lex_list(struct imap_lex *l, bool extensions, struct imap_list *out)
 		if (!imap_lex_word(l, "RETURN"))
 			return imap_lex_fail(l, "Expected RETURN.");
 		if (!imap_lex_sp(l) ||
-		    !options(l, returns, &out->returns, &out->status))
+		    !options(l, returns, &out->returns, out))
 			return false;
 	}
 	return imap_lex_end(l);

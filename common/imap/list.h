@@ -22,7 +22,8 @@ enum imap_list_return {
 	IMAP_LIST_CHILDREN = 2,
 	IMAP_LIST_SPECIAL_USE = 4,
 	IMAP_LIST_STATUS = 8,
-	IMAP_LIST_MYRIGHTS = 64		/* RFC 8440 */
+	IMAP_LIST_MYRIGHTS = 64,	/* RFC 8440 */
+	IMAP_LIST_METADATA = 128	/* RFC 9590 */
 };
 
 #define IMAP_MAX_PATTERNS 32
@@ -32,6 +33,7 @@ struct imap_list {
 	bool extended;			/* any RFC 5258 syntax was used */
 	unsigned select, returns;
 	unsigned status;		/* enum imap_status_item */
+	const char **metadata;		/* entries, NULL-terminated */
 	char *reference;		/* UTF-8 */
 	char *patterns[IMAP_MAX_PATTERNS];	/* UTF-8, reference not yet put before */
 	size_t n_patterns;

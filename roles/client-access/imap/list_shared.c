@@ -53,7 +53,7 @@ static void looked(void *ctx, enum err e, const struct store_folders *f)
 	imap_call_done(s);
 	if (e == ERR_OK)
 		say(s, r, f);
-	next_mailbox(s);
+	list_meta_say(s, next_mailbox);
 	imap_pump(s);
 }
 
@@ -204,7 +204,7 @@ static void search_subscribed(struct imap_session *s, struct list_run *r)
 	begin(s);
 }
 
-void list_shared(struct imap_session *s, const struct store_folders *own)
+void list_shared_note(struct imap_session *s, const struct store_folders *own)
 {
 	struct list_run *r = s->run;
 
@@ -213,6 +213,12 @@ void list_shared(struct imap_session *s, const struct store_folders *own)
 		if (ns_is_elsewhere(own->gone_subscribed[i]))
 			r->subs[r->n_subs++] = arena_str(&s->reader.arena,
 							 own->gone_subscribed[i]);
+}
+
+void list_shared(struct imap_session *s)
+{
+	struct list_run *r = s->run;
+
 	if (r->args.select & IMAP_SELECT_SUBSCRIBED)
 		search_subscribed(s, r);
 	else if (list_may_begin(r, NS_OTHERS) || list_may_begin(r, NS_PUBLIC))

@@ -124,7 +124,7 @@ static void put_rights(struct imap_session *s, const struct store_folder *f)
 	out_fmt(s, " %s\r\n", rights_text(f->rights, text));
 }
 
-static void put_folder(struct imap_session *s, const struct list_run *r,
+static void put_folder(struct imap_session *s, struct list_run *r,
 		       const struct store_folder *f, bool child_info)
 {
 	const struct imap_list *a = &r->args;
@@ -143,10 +143,12 @@ static void put_folder(struct imap_session *s, const struct list_run *r,
 		status_put(s, f, a->status);
 	if (a->returns & IMAP_LIST_MYRIGHTS)
 		put_rights(s, f);
+	if (a->returns & IMAP_LIST_METADATA)
+		list_meta_note(s, r, f->path);
 }
 
 /* A folder that exists: does it belong to the answer? */
-static void list_folder(struct imap_session *s, const struct list_run *r,
+static void list_folder(struct imap_session *s, struct list_run *r,
 			const struct subs *subs, const struct store_folder *f)
 {
 	const unsigned select = r->args.select;
@@ -204,7 +206,7 @@ static bool ends_with_percent(const struct list_run *r)
 	return n > 0 && p[n - 1] == '%';
 }
 
-void list_folders(struct imap_session *s, const struct list_run *r,
+void list_folders(struct imap_session *s, struct list_run *r,
 		  const struct store_folders *all)
 {
 	struct subs subs = { NULL, 0 };
@@ -244,7 +246,8 @@ static void listed(void *ctx, enum err e, const struct store_folders *all)
 	for (size_t i = 0; i < all->n_gone; i++)
 		if (!ns_is_elsewhere(all->gone_subscribed[i]))
 			list_gone(s, r, all->gone_subscribed[i]);
-	list_shared(s, all);
+	list_shared_note(s, all);
+	list_meta_say(s, list_shared);
 	imap_pump(s);
 }
 
@@ -271,6 +274,7 @@ static enum next start(struct imap_session *s, bool lsub)
 				      r->args.patterns[i], &r->patterns[i]) != ERR_OK)
 			return imap_finish(s, "BAD Pattern too long.");
 	r->lsub = lsub;
+	r->place.prefix = "";
 	if (lsub)
 		r->args.select = IMAP_SELECT_SUBSCRIBED;
 	s->run = r;

@@ -25,7 +25,7 @@ static const struct imap_verb verbs[] = {
 	{ "SUBSCRIBE",     imap_verb_subscribe,     IN_USER,     VERB_STORE, NULL },
 	{ "UNSUBSCRIBE",   imap_verb_unsubscribe,   IN_USER,     VERB_STORE, NULL },
 	{ "LIST",          imap_verb_list,          IN_USER,
-	  VERB_STORE, "CHILDREN LIST-EXTENDED LIST-STATUS LIST-MYRIGHTS SPECIAL-USE" },
+	  VERB_STORE, "CHILDREN LIST-EXTENDED LIST-STATUS LIST-METADATA LIST-MYRIGHTS SPECIAL-USE" },
 	{ "LSUB",          imap_verb_lsub,          IN_USER,     VERB_STORE, NULL },
 	{ "STATUS",        imap_verb_status,        IN_USER,     VERB_STORE, "STATUS=SIZE" },
 	{ "SETACL",        imap_verb_setacl,        IN_USER,     VERB_STORE, "ACL RIGHTS=kxte" },

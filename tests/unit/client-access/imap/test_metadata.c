@@ -21,6 +21,16 @@ static const struct talk talks[] = {
 	  "a OK Done.\r\nb OK Done.\r\n* METADATA Sent (/shared/v/b \"1\")\r\n"
 	  "c OK [METADATA LONGENTRIES 10] Done.\r\n"
 	  "* METADATA Sent (/shared/v/a \"1234567890\" /shared/v/b \"1\")\r\nd OK Done.\r\ne OK Done.\r\n", false },
+	{ "with LIST", 'a', "a SETMETADATA Sent (/shared/v/a \"1\")\r\na SETMETADATA Sent (/private/b \"2\")\r\n"
+	  "b LIST \"\" (INBOX Sent) RETURN (METADATA (/shared/v/a /private/b))\r\n"
+	  "c LIST \"\" Nope RETURN (METADATA (/private/b))\r\nd LIST \"\" * RETURN (METADATA)\r\n"
+	  "e LIST \"\" * RETURN (METADATA ())\r\nf LIST \"\" * RETURN (METADATA (comment))\r\n"
+	  "g LIST (SUBSCRIBED) \"\" Sent RETURN (METADATA (/private/b))\r\n",
+	  "a OK Done.\r\na OK Done.\r\n* LIST (\\HasNoChildren) \"/\" INBOX\r\n* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
+	  "* METADATA INBOX (/shared/v/a NIL /private/b NIL)\r\n"
+	  "* METADATA Sent (/shared/v/a \"1\" /private/b \"2\")\r\nb OK Done.\r\nc OK Done.\r\n"
+	  "d BAD Expected a space.\r\ne BAD Expected an argument.\r\nf BAD Expected an entry's name.\r\n"
+	  "g OK Done.\r\n", false },
 	{ "nowhere", 'a', "a GETMETADATA Nope /shared/x\r\nb SETMETADATA Nope (/shared/x \"y\")\r\n",
 	  "a NO [NONEXISTENT] No such mailbox.\r\nb NO [NONEXISTENT] No such mailbox.\r\n", false },
 	{ "malformed", 'a', "a GETMETADATA\r\nb GETMETADATA INBOX\r\nc GETMETADATA INBOX comment\r\n"
