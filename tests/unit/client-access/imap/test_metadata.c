@@ -30,6 +30,7 @@ static const struct talk talks[] = {
 	  "* METADATA INBOX (/shared/v/a NIL /private/b NIL)\r\n"
 	  "* METADATA Sent (/shared/v/a \"1\" /private/b \"2\")\r\nb OK Done.\r\nc OK Done.\r\n"
 	  "d BAD Expected a space.\r\ne BAD Expected an argument.\r\nf BAD Expected an entry's name.\r\n"
+	  "* LIST (\\HasNoChildren \\Sent \\Subscribed) \"/\" Sent\r\n* METADATA Sent (/private/b \"2\")\r\n"
 	  "g OK Done.\r\n", false },
 	{ "nowhere", 'a', "a GETMETADATA Nope /shared/x\r\nb SETMETADATA Nope (/shared/x \"y\")\r\n",
 	  "a NO [NONEXISTENT] No such mailbox.\r\nb NO [NONEXISTENT] No such mailbox.\r\n", false },
