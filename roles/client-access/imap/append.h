@@ -4,6 +4,7 @@
 
 #include "common/api/part.h"
 #include "common/imap/append.h"
+#include "common/mime/unbinary.h"
 #include "roles/client-access/imap/imap.h"
 
 #define APPEND_AHEAD 8			/* messages with the store at a time */
@@ -32,14 +33,18 @@ struct append_run {
 	struct append_slot slots[APPEND_AHEAD];
 	struct append_slot *cur;	/* of the message at hand; NULL: none */
 	bool finishing;			/* the last call was made */
+	bool open;			/* cur has no size before its end */
 	bool single;			/* cur is an APPEND of its own, without its last byte */
 	char last;
 	uint64_t size, sent;		/* of the literal */
 	uint64_t total;			/* bytes of the message so far */
 
+	struct unbinary *plain;		/* of a literal8: parts sent as they are */
+	uint64_t made;			/* bytes it has become */
+	struct buf from;		/* what came of it, or of a URL, and waits for room */
+
 	/* CATENATE: the URL at hand. */
 	struct store_part *part;
-	struct buf from;		/* its bytes that wait for room */
 	bool part_over;
 	enum err part_err;
 
@@ -52,6 +57,8 @@ enum append_step { APPEND_DONE, APPEND_WAIT };
  * or static.  The first reason stands. */
 void append_fail(struct imap_session *s, const char *why);
 const char *append_refusal(enum err e);
+/* Send of r->from what the store has room for; returns how much. */
+size_t append_send(struct append_run *r);
 
 /* verb_catenate.c: send the bytes that r->parse.url names. */
 enum append_step append_url(struct imap_session *s);

@@ -11,12 +11,15 @@
  * all or nothing.  What is put together of parts (CATENATE, RFC 4469) and what takes
  * the place of another message (REPLACE, RFC 8508) is always staged.
  *
- * A literal8 is stored as it comes; one that holds NUL, which no other command could
- * give back, is refused (RFC 3516 section 4.4 allows that: UNKNOWN-CTE).
+ * A literal8 is stored as it comes, but for its parts of encoding "binary", which
+ * become base64; its size is known at its end then, so it is staged.  One that holds NUL
+ * elsewhere, or in CATENATE, is refused (RFC 3516 section 4.4: UNKNOWN-CTE).
  */
 #include "roles/client-access/imap/append.h"
 
 #include <stdio.h>
+
+#define NUL_REFUSAL "NO [UNKNOWN-CTE] A message with NUL is not taken."
 
 static enum next args(struct imap_session *s);
 
@@ -27,6 +30,7 @@ static void drop(struct imap_session *s)
 	for (size_t i = 0; i < APPEND_AHEAD; i++)
 		api_cancel(&r->slots[i].call);
 	store_part_close(&r->part);
+	unbinary_free(&r->plain);
 	buf_fini(&r->from);
 	arena_fini(&r->scratch);
 }
@@ -152,6 +156,21 @@ static void placed(void *ctx, enum err e, uint32_t uidvalidity, uint32_t uid, ui
 	imap_pump(s);
 }
 
+size_t append_send(struct append_run *r)
+{
+	size_t sent = 0, n;
+
+	while (r->cur && r->cur->call && r->from.len > 0 &&
+	       (n = store_append_room(r->cur->call)) > 0) {
+		if (n > r->from.len)
+			n = r->from.len;
+		store_append_data(r->cur->call, r->from.data, n);
+		buf_drop(&r->from, n);
+		sent += n;
+	}
+	return sent;
+}
+
 /* The first message turned out to have followers. */
 static enum append_step keep_first(struct append_run *r)
 {
@@ -181,6 +200,7 @@ static enum append_step begin_message(struct imap_session *s, uint64_t size, boo
 		return APPEND_WAIT;
 	slot->s = s;
 	r->cur = slot;
+	r->open = open;
 	r->single = r->parse.n_messages == 1 && !open && !r->parse.replace;
 	if (r->single)
 		slot->call = store_append(&s->at, &(struct store_append){
@@ -280,6 +300,23 @@ static const char *too_big(const struct imap_session *s)
 	return NULL;
 }
 
+/* A literal that is a message of its own. */
+static enum append_step begin_literal(struct imap_session *s)
+{
+	struct append_run *r = s->run;
+	bool binary = s->reader.literal.binary;
+
+	if (begin_message(s, binary ? s->cas->conf.max_message : s->reader.literal.size,
+			  binary) == APPEND_WAIT)
+		return APPEND_WAIT;
+	unbinary_free(&r->plain);
+	buf_clear(&r->from);
+	r->made = 0;
+	if (binary)
+		r->plain = unbinary_new();
+	return APPEND_DONE;
+}
+
 static enum append_step literal(struct imap_session *s)
 {
 	struct append_run *r = s->run;
@@ -290,7 +327,7 @@ static enum append_step literal(struct imap_session *s)
 		return APPEND_DONE;
 	}
 	if (r->parse.kind != IMAP_APPEND_CATENATE &&
-	    begin_message(s, s->reader.literal.size, false) == APPEND_WAIT)
+	    begin_literal(s) == APPEND_WAIT)
 		return APPEND_WAIT;
 	r->size = s->reader.literal.size;
 	r->total += r->size;
@@ -312,8 +349,14 @@ static enum append_step message_end(struct imap_session *s)
 		append_fail(s, "NO [CANNOT] An empty message is none.");
 		return APPEND_DONE;
 	}
+	if (r->plain && r->cur) {
+		append_send(r);
+		if (r->from.len > 0)
+			return APPEND_WAIT;
+		unbinary_free(&r->plain);
+	}
 	if (!r->single && r->cur) {
-		if (r->parse.kind == IMAP_APPEND_CATENATE)
+		if (r->open)
 			store_append_end(r->cur->call);
 		r->cur = NULL;
 	}
@@ -437,8 +480,33 @@ size_t append_room(struct imap_session *s)
 
 	if (r == NULL || r->why || r->cur == NULL || r->cur->call == NULL)
 		return SIZE_MAX;	/* refused: what still comes is dropped */
+	append_send(r);
+	if (r->from.len > 0)
+		return 0;
 	room = store_append_room(r->cur->call);
 	return r->single && r->size - r->sent == 1 ? 1 : room;	/* the last byte stays here */
+}
+
+/* What comes of the piece, and of the end of the message behind its last one. */
+static void take_plain(struct imap_session *s, struct span piece)
+{
+	struct append_run *r = s->run;
+	uint64_t room = s->cas->conf.max_message - r->made;
+	size_t before = r->from.len;
+	enum err e = unbinary_feed(r->plain, piece.p, piece.n, &r->from);
+
+	r->sent += piece.n;
+	if (!e && r->sent == r->size)
+		e = unbinary_end(r->plain, &r->from);
+	if (e || r->from.len - before > room) {
+		append_fail(s, "NO [TOOBIG] Message too large.");
+		return;
+	}
+	r->made += r->from.len - before;
+	if (memchr(r->from.data + before, '\0', r->from.len - before))
+		append_fail(s, NUL_REFUSAL);
+	else
+		append_send(r);
 }
 
 void append_data(struct imap_session *s, struct span piece)
@@ -447,8 +515,12 @@ void append_data(struct imap_session *s, struct span piece)
 
 	if (r->why || r->cur == NULL || r->cur->call == NULL || piece.n == 0)
 		return;
+	if (r->plain) {
+		take_plain(s, piece);
+		return;
+	}
 	if (s->reader.literal.binary && memchr(piece.p, '\0', piece.n)) {
-		append_fail(s, "NO [UNKNOWN-CTE] A message with NUL is not taken.");
+		append_fail(s, NUL_REFUSAL);
 		return;
 	}
 	r->sent += piece.n;

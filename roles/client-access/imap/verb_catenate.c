@@ -22,16 +22,10 @@ static const char *bad_url(struct imap_session *s, struct span url)
 /* What came, as far as the store has room for it. */
 static void send_on(struct append_run *r)
 {
-	size_t n;
+	size_t n = append_send(r);
 
-	while (r->cur && r->cur->call && r->from.len > 0 &&
-	       (n = store_append_room(r->cur->call)) > 0) {
-		if (n > r->from.len)
-			n = r->from.len;
-		store_append_data(r->cur->call, r->from.data, n);
-		buf_drop(&r->from, n);
+	if (n > 0)
 		store_part_grant(r->part, n);
-	}
 }
 
 static void on_begin(void *ctx, uint64_t size)

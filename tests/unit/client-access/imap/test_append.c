@@ -178,12 +178,42 @@ static void test_nul(void **state)
 	}
 }
 
+/* A part that is sent as it is becomes base64; what is too large then is not taken, and
+ * one that goes before others is staged like them. */
+static void test_binary_parts(void **state)
+{
+	static const char in[] =
+		"a APPEND Sent ~{45+}\r\nContent-Transfer-Encoding: binary\r\n\r\n\0ab\r\n\0cd"
+		" ~{3+}\r\n\r\nx ~{37+}\r\nContent-Transfer-Encoding: binary\n\nab\r\n"
+		"b EXAMINE Sent\r\nc FETCH 1:3 BODY.PEEK[]\r\n";
+	struct rig r;
+
+	(void)state;
+	for (size_t cut = 0; cut < sizeof(in); cut++) {
+		const char *got;
+
+		begin(&r, 'a');
+		rig_feed(&r, in, cut);
+		rig_feed(&r, in + cut, sizeof(in) - 1 - cut);
+		got = strstr(r.out.data, "* 1 FETCH");
+		assert_non_null(strstr(r.out.data, "a OK [APPENDUID 7 1:3] Done.\r\n"));
+		assert_non_null(got);
+		assert_string_equal(got,
+			"* 1 FETCH (BODY[] {51}\r\nContent-Transfer-Encoding: base64\r\n\r\nAGFiDQoAY2Q=\r\n)\r\n"
+			"* 2 FETCH (BODY[] {3}\r\n\r\nx)\r\n"
+			"* 3 FETCH (BODY[] {42}\r\nContent-Transfer-Encoding: base64\r\n\nYWI=\r\n)\r\n"
+			"c OK Done.\r\n");
+		rig_down(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_talks),
 		cmocka_unit_test(test_the_store_fails),
 		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_binary_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
