@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/replica/member.h"
 #include "roles/unified-messaging/answer/answer.h"
+#include "roles/unified-messaging/attendant/attendant.h"
 #include "roles/unified-messaging/route.h"
 
 #include <sodium.h>
@@ -377,6 +378,8 @@ static void start(struct um *um, struct sip_leg *leg, const struct sip_facts *f,
 
 	if (to->kind == ROUTE_ANSWERING)
 		answer_new(c, to);
+	else if (to->kind == ROUTE_ATTENDANT)
+		attendant_new(c, to);
 	if (!c->app) {
 		free(c);
 		refuse(um, &leg, 480, "Nobody Answers That Number", f);

@@ -23,7 +23,7 @@ struct object *route_plan_of(struct replica *r, const struct object *mailbox, st
 	       replica_by_guid(r, &g, a, &plan) == ERR_OK ? plan : NULL;
 }
 
-static bool is_in_service(const struct object *o)
+bool route_is_in_service(const struct object *o)
 {
 	const char *status = object_text(o, OBJ_UM_STATUS);
 
@@ -44,7 +44,7 @@ static struct object *exact(struct replica *r, const struct object *plan, const 
 		for (size_t i = 0; i < n; i++) {
 			struct object *o, *policy, *its;
 
-			if (replica_by_guid(r, &g[i], a, &o) != ERR_OK || !is_in_service(o))
+			if (replica_by_guid(r, &g[i], a, &o) != ERR_OK || !route_is_in_service(o))
 				continue;
 			its = route_plan_of(r, o, a, &policy);
 			if (its && guid_eq(&its->guid, &plan->guid))

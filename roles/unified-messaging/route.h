@@ -35,6 +35,8 @@ void route_find(struct replica *r, const struct gateway *gw, const struct sip_fa
  * may be longer than an extension: then its last digits are tried. */
 struct object *route_extension(struct replica *r, const struct object *plan,
 			       const char *number, struct arena *a);
+/* Are calls taken for this mailbox, or by this attendant? */
+bool route_is_in_service(const struct object *o);
 /* The dial plan of a mailbox, by its policy; NULL. */
 struct object *route_plan_of(struct replica *r, const struct object *mailbox, struct arena *a,
 			     struct object **policy);

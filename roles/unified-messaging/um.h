@@ -8,6 +8,7 @@
  *	prompt/	what we say
  *	call.h	a call: a leg, a stream, and the application that talks to the caller
  *	answer/	the application that takes a message for somebody who is away
+ *	attendant/ the application that finds out whom a caller wants
  *	message/ from a recording to mail that a hub holds
  */
 #include "common/base/list.h"

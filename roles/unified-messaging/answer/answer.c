@@ -455,6 +455,5 @@ void answer_new(struct call *c, const struct route_to *to)
 	a->max_ms = object_number(to->plan, OBJ_MAX_RECORDING, 20 * MINUTE);
 	a->idle_ms = object_number(to->plan, OBJ_RECORDING_IDLE, 5000);
 	ask_for_room(a, to->target);
-	c->app = &app;
-	c->ctx = a;
+	call_take(c, &app, a);
 }

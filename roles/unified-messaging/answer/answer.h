@@ -18,6 +18,6 @@
 
 struct route_to;
 
-/* The application of a call for to->target; what it needs is copied. */
+/* Takes the call for to->target (call_take()); what it needs is copied. */
 void answer_new(struct call *c, const struct route_to *to);
 #endif
