@@ -199,6 +199,79 @@ n=0 used=
 } >"$work/dialog"
 call dialog 1001 -i 127.0.0.1 || { cat "$work/sipp.out"; fail "a call with changes"; }
 
+# ---- the attendant: an extension, a name, a key ------------------------------------------
+keys() {	# keys FIRST-CSEQ KEY...
+	c=$1
+	shift
+	for k in "$@"; do
+		request INFO "$c" application/dtmf-relay "Signal=$k"
+		echo '<recv response="200"/>'
+		c=$((c + 1))
+	done
+}
+reply() {	# reply "STATUS REASON" to the request before
+	printf '<send><![CDATA[\nSIP/2.0 %s\n[last_Via:]\n[last_From:]\n[last_To:]\n' "$1"
+	printf '[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n]]></send>\n'
+}
+begin_attended() {	# begin_attended NAME
+	printf '<?xml version="1.0" encoding="UTF-8"?><scenario name="%s">\n' "$1"
+	request INVITE 1 application/sdp "$(offer 1 0 sendrecv)" |
+		sed 's/\[next_url\]/sip:[service]@[remote_ip]:[remote_port]/; s/\[peer_tag_param\]//'
+	echo '<recv response="100" optional="true"/><recv response="200" rrs="true"/>'
+	request ACK 1 | sed 's/ retrans="500"//'
+	echo '<pause milliseconds="300"/>'
+}
+referred() {	# referred NUMBER STATUS: the REFER, and what it is told
+	cat <<-END
+	<recv request="REFER" timeout="20000"><action>
+	<ereg regexp="Refer-To: .sip:$1@" search_in="msg" check_it="true" assign_to="r"/></action></recv>
+	END
+	reply "$2"
+}
+end_attended() { echo '<Reference variables="r"/></scenario>'; }
+speak_and_go() {
+	echo "<nop><action><exec rtp_stream=\"$work/msg.ul,-1,0,PCMU/8000\"/></action></nop>"
+	echo '<pause milliseconds="9000"/>'
+	request BYE 40
+	echo '<recv response="200"/>'
+}
+messages_of() { bourse message list "$1" | grep -c 'Voice message'; }
+more_than() { [ "$(messages_of "$1")" -gt "$2" ]; }
+{
+	begin_attended extension
+	keys 10 1 0 0 1
+	referred 1001 '603 Decline'
+	speak_and_go
+	end_attended
+} >"$work/by-extension"
+was=$(messages_of alice)
+call by-extension 1000 -i 127.0.0.1 || { cat "$work/sipp.out"; fail "1001 dialled at the attendant"; }
+until_true 10 more_than alice "$was" || fail "alice has no message by the attendant"
+{
+	begin_attended name
+	keys 10 '#' 2 5 4 2 3 '#'
+	referred 1001 '202 Accepted'
+	request NOTIFY 30 message/sipfrag 'SIP/2.0 200 OK' |
+		sed 's/^Supported: timer$/Event: refer/; s/^Session-Expires.*/Subscription-State: terminated/'
+	echo '<recv response="200"/><recv request="BYE" timeout="5000"/>'
+	reply '200 OK'
+	end_attended
+} >"$work/by-name"
+call by-name 1000 -i 127.0.0.1 || { cat "$work/sipp.out"; fail "alice spelled at the attendant"; }
+grep -q 'attended how=transfer to=1001' "$demo_dir/log/um.log" || fail "no transfer in the log"
+bourse ip-gateway set phones outbound-calls=no >/dev/null || fail "the gateway's outbound calls"
+{
+	begin_attended key
+	keys 10 2
+	echo '<pause milliseconds="3500"/>'
+	speak_and_go
+	echo '</scenario>'
+} >"$work/by-key"
+was=$(messages_of bob)
+call by-key 1000 -i 127.0.0.1 || { cat "$work/sipp.out"; fail "2 pressed at the attendant"; }
+until_true 10 more_than bob "$was" || fail "bob has no message by the attendant"
+bourse ip-gateway set phones outbound-calls=yes >/dev/null
+
 # ---- message waiting ----------------------------------------------------------------------------
 notified() {	# notified REGEXP VARIABLE
 	cat <<-EOF
@@ -289,4 +362,4 @@ sounds_right killed
 deploy/demo stop "$demo_dir" >/dev/null
 grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error' "$demo_dir"/log/*.log &&
 	fail "a sanitizer has found something: $(grep -hE 'Sanitizer|runtime error' "$demo_dir"/log/*.log | head -3)"
-echo "result: heard$heard; missed call, hold, timers, message waiting, full mailbox, 420, 404, 403, 488, 489"
+echo "result: heard$heard; missed call, hold, timers, attendant, message waiting, full mailbox, 420, 404, 403, 488, 489"
