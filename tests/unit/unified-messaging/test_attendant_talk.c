@@ -320,9 +320,16 @@ static void test_cases(void **state)
 	}
 }
 
+static void quiet(enum log_level level, const char *line)
+{
+	(void)level;
+	(void)line;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
 
+	log_set_sink(quiet);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
