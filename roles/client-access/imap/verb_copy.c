@@ -1,16 +1,12 @@
-/* COPY, MOVE (RFC 6851), EXPUNGE, CLOSE; with UIDPLUS (RFC 4315). */
-#include "roles/client-access/imap/namespace.h"
+/* COPY, MOVE (RFC 6851), EXPUNGE, CLOSE; with UIDPLUS (RFC 4315).  What the store cannot
+ * copy itself, to another database or server, goes through copy_far.c. */
+#include "roles/client-access/imap/copy.h"
 
 /* COPY and MOVE go to the store in one piece, and the UIDs come back as runs in one
  * message of 320 KiB; an EXPUNGE may go in several. */
 #define MAX_RANGES     5000
 #define MAX_RUNS       15000
 #define EXPUNGE_AT_ONCE 10000	/* messages */
-
-struct copy_run {
-	bool move, elsewhere;
-	struct ns_place to;
-};
 
 static enum next finish(struct imap_session *s)
 {
@@ -40,25 +36,35 @@ static void copyuid(struct buf *out, uint32_t uidvalidity, struct uid_ranges fro
 		buf_clear(out);
 }
 
-static void say_copied(struct imap_session *s, uint32_t uidvalidity, struct uid_ranges from,
-		       struct uid_ranges to)
+void copy_say_untagged(struct imap_session *s, uint32_t uidvalidity, struct uid_ranges from,
+		       struct uid_ranges to, const char *text)
+{
+	struct buf code;
+
+	copyuid(&code, uidvalidity, from, to);
+	out_fmt(s, "* OK %s%s\r\n", code.len ? code.data : "", text);
+	buf_fini(&code);
+}
+
+void copy_say(struct imap_session *s, uint32_t uidvalidity, struct uid_ranges from,
+	      struct uid_ranges to, struct uid_ranges gone)
 {
 	struct copy_run *r = s->run;
 	struct buf code;
 
 	s->view.dirty = true;		/* it may be the target as well */
-	copyuid(&code, uidvalidity, from, to);
 	if (r->move) {			/* RFC 6851: the code before the EXPUNGEs */
-		out_fmt(s, "* OK %sMoved.\r\n", code.data);
+		copy_say_untagged(s, uidvalidity, from, to, "Moved.");
 		imap_say_modseq(s);
-		sync_gone(s, from, finish);
-	} else {
-		imap_finish(s, "OK %sDone.", code.data);
+		sync_gone(s, gone, finish);
+		return;
 	}
+	copyuid(&code, uidvalidity, from, to);
+	imap_finish(s, "OK %sDone.", code.len ? code.data : "");
 	buf_fini(&code);
 }
 
-static const char *refusal(enum err e)
+const char *copy_refusal(enum err e)
 {
 	return e == ERR_NOTFOUND ? "NO [TRYCREATE] No such mailbox." : imap_err_reply(e);
 }
@@ -70,13 +76,13 @@ static void copied(void *ctx, enum err e, uint32_t uidvalidity, struct uid_range
 
 	imap_call_done(s);
 	if (e == ERR_INVALID && ((struct copy_run *)s->run)->elsewhere) {
-		imap_finish(s, "NO [CANNOT] The target is in another database.");
+		copy_far(s);		/* it is in another database */
 	} else if (e) {
-		imap_finish(s, "%s", refusal(e));
+		imap_finish(s, "%s", copy_refusal(e));
 	} else if (from.n == 0) {
 		imap_finish(s, "OK Nothing was there any more.");
 	} else {
-		say_copied(s, uidvalidity, from, to);
+		copy_say(s, uidvalidity, from, to, from);
 	}
 	imap_pump(s);
 }
@@ -115,13 +121,14 @@ static enum next start(struct imap_session *s, bool move)
 	if (uids.n > MAX_RANGES || is_scattered(s, uids))
 		return imap_finish(s, "NO [LIMIT] Too scattered; take fewer at once.");
 	r->move = move;
+	r->uids = uids;
 	s->run = r;
 	e = ns_resolve(s, to, &r->to);
 	if (e)
-		return imap_finish(s, "%s", refusal(e));
+		return imap_finish(s, "%s", copy_refusal(e));
 	r->elsewhere = !guid_eq(&r->to.at.mailbox, &s->at.mailbox);
 	if (r->elsewhere && r->to.at.peer != s->at.peer)
-		return imap_finish(s, "NO [CANNOT] The target is on another server.");
+		return copy_far(s);
 	s->call = store_copy(&s->at, s->view.fid, uids, r->elsewhere ? &r->to.at.mailbox : NULL,
 			     r->to.path, move, copied, s);
 	return imap_await(s);

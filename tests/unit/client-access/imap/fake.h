@@ -23,6 +23,10 @@ void fake_no_maps(bool on);		/* rows come without a map */
 void fake_watch_gone(void);		/* the store ends every watch */
 void fake_content_in_rows(bool on);	/* if asked for; else all comes by store_content() */
 void fake_forget(void);			/* what went away until now */
+void fake_other_server(bool on);		/* bob's mailbox is on another one */
+int64_t fake_date_ms(const char *folder, uint32_t uid);
+const char *fake_keyword(const char *folder, uint32_t uid);
+void fake_rights(unsigned rights);	/* of who selects; all unless said */
 void fake_away(bool on);		/* account_locate() says AGAIN */
 
 /* As if by another client; each hints. */

@@ -60,7 +60,8 @@ struct fake_state {
 	struct list calls, watches;
 	const char *fail;
 	enum err fail_with;
-	bool no_maps, content_in_rows, away, up, catalogue;
+	bool no_maps, content_in_rows, away, up, catalogue, other_server;
+	unsigned no_rights;
 	uint64_t floor;			/* what went away before is forgotten */
 	struct api_call *running;
 	char *gone_subscribed;

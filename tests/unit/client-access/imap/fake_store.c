@@ -230,6 +230,26 @@ void fake_forget(void)
 	st.floor = st.cn;
 }
 
+void fake_other_server(bool on)
+{
+	st.other_server = on;
+}
+
+void fake_rights(unsigned rights)
+{
+	st.no_rights = RIGHT_ALL & ~rights;
+}
+
+int64_t fake_date_ms(const char *folder, uint32_t uid)
+{
+	return fake_by_uid(by_path(folder), uid)->date_ms;
+}
+
+const char *fake_keyword(const char *folder, uint32_t uid)
+{
+	return fake_by_uid(by_path(folder), uid)->keyword;
+}
+
 void fake_away(bool on)
 {
 	st.away = on;
@@ -247,6 +267,8 @@ enum err account_locate_mailbox(struct cas *cas, const struct guid *mailbox,
 {
 	(void)cas;
 	*at = (struct store_at){ .mailbox = *mailbox, .principal = *principal };
+	if (st.other_server && !guid_eq(mailbox, principal))
+		at->peer = (struct rpc_peer *)&fake;	/* any other; nobody looks into it */
 	return st.away ? ERR_AGAIN : ERR_OK;
 }
 
@@ -688,7 +710,7 @@ static void answer_select(struct api_call *c, enum err e)
 {
 	struct folder *f = fake_by_fid(c->fid);
 	struct uid_range r[MAX_MSGS];
-	struct store_selected s = { .runs = { r, 0 }, .rights = RIGHT_ALL };
+	struct store_selected s = { .runs = { r, 0 }, .rights = RIGHT_ALL & ~st.no_rights };
 	static const char *const words[] = { "junk" };
 
 	if (!e && f == NULL)
