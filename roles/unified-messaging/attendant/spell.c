@@ -1,6 +1,5 @@
 #include "roles/unified-messaging/attendant/spell.h"
 
-#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,7 +13,8 @@ static char key_of(int c)
 {
 	static const char keys[] = "22233344455566677778889999";
 
-	return isalpha(c) && c < 128 ? keys[tolower(c) - 'a'] : '\0';
+	c |= 0x20;	/* lower case */
+	return c >= 'a' && c <= 'z' ? keys[c - 'a'] : '\0';
 }
 
 size_t spell_add(const char *text, char *out, size_t n, size_t cap)
