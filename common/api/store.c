@@ -135,15 +135,15 @@ struct api_call *store_folder_create(const struct store_at *at, const char *path
 		.rep = &store__folder_create_rep__descriptor });
 }
 
-static void done_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
+void store_done_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
 {
 	const Store__Done *rep = REP(Store__Done, m);
 
 	((store_done_cb *)c->cb)(c->ctx, e, e == ERR_OK && rep ? rep->cn : 0);
 }
 
-static struct api_call *start_done(struct api_call *c, const struct store_at *at,
-				   const char *method, const ProtobufCMessage *rq)
+struct api_call *store_start_done(struct api_call *c, const struct store_at *at,
+				  const char *method, const ProtobufCMessage *rq)
 {
 	return store_call_start(c, at, &(struct api_start){
 		.method = method, .body = rq, .rep = &store__done__descriptor });
@@ -152,37 +152,37 @@ static struct api_call *start_done(struct api_call *c, const struct store_at *at
 struct api_call *store_folder_rename(const struct store_at *at, const char *from,
 				     const char *to, store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__FolderRenameReq rq = STORE__FOLDER_RENAME_REQ__INIT;
 
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.from = store_str(from);
 	rq.to = store_str(to);
-	return start_done(c, at, "store.folder-rename", &rq.base);
+	return store_start_done(c, at, "store.folder-rename", &rq.base);
 }
 
 struct api_call *store_folder_delete(const struct store_at *at, const char *path,
 				     store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__FolderDeleteReq rq = STORE__FOLDER_DELETE_REQ__INIT;
 
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.path = store_str(path);
-	return start_done(c, at, "store.folder-delete", &rq.base);
+	return store_start_done(c, at, "store.folder-delete", &rq.base);
 }
 
 struct api_call *store_folder_subscribe(const struct store_at *at, const char *path, bool on,
 					bool elsewhere, store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__FolderSubscribeReq rq = STORE__FOLDER_SUBSCRIBE_REQ__INIT;
 
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.path = store_str(path);
 	rq.on = on;
 	rq.elsewhere = elsewhere;
-	return start_done(c, at, "store.folder-subscribe", &rq.base);
+	return store_start_done(c, at, "store.folder-subscribe", &rq.base);
 }
 
 static void select_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
@@ -360,20 +360,20 @@ struct api_call *store_provision(const struct store_at *at, const struct guid *d
 
 struct api_call *store_disconnect(const struct store_at *at, store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__DisconnectReq rq = STORE__DISCONNECT_REQ__INIT;
 
 	rq.mailbox = store_guid(&at->mailbox);
-	return start_done(c, at, "store.disconnect", &rq.base);
+	return store_start_done(c, at, "store.disconnect", &rq.base);
 }
 
 struct api_call *store_reconnect(const struct store_at *at, const struct guid *as,
 				 store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__ReconnectReq rq = STORE__RECONNECT_REQ__INIT;
 
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.as = store_guid(as);
-	return start_done(c, at, "store.reconnect", &rq.base);
+	return store_start_done(c, at, "store.reconnect", &rq.base);
 }

@@ -190,24 +190,16 @@ struct api_call *store_deliver(const struct store_at *at, const struct store_del
 		.upload = c->left > 0 });
 }
 
-static void done_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
-{
-	const Store__Done *rep = REP(Store__Done, m);
-
-	((store_done_cb *)c->cb)(c->ctx, e, e == ERR_OK && rep ? rep->cn : 0);
-}
-
 struct api_call *store_done_below(struct rpc_peer *peer, const struct guid *origin,
 				  uint64_t seq, store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__DoneBelowReq rq = STORE__DONE_BELOW_REQ__INIT;
 
 	rq.origin = store_guid(origin);
 	rq.seq = seq;
-	return store_call_start(c, &(struct store_at){ .peer = peer }, &(struct api_start){
-		.method = "store.done-below", .body = &rq.base,
-		.rep = &store__done__descriptor });
+	return store_start_done(c, &(struct store_at){ .peer = peer }, "store.done-below",
+				&rq.base);
 }
 
 /* ---- changing ---------------------------------------------------------------------------- */

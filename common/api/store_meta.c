@@ -2,20 +2,6 @@
 
 #include "common/api/store_priv.h"
 
-static void done_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
-{
-	const Store__Done *rep = REP(Store__Done, m);
-
-	((store_done_cb *)c->cb)(c->ctx, e, e == ERR_OK && rep ? rep->cn : 0);
-}
-
-static struct api_call *start_done(struct api_call *c, const struct store_at *at,
-				   const char *method, const ProtobufCMessage *rq)
-{
-	return store_call_start(c, at, &(struct api_start){
-		.method = method, .body = rq, .rep = &store__done__descriptor });
-}
-
 /* ---- annotations ----------------------------------------------------------------------- */
 
 static void get_finish(struct api_call *c, enum err e, const ProtobufCMessage *m)
@@ -61,7 +47,7 @@ struct api_call *store_meta_set(const struct store_at *at, const char *path,
 				const struct store_meta *m, size_t n, store_done_cb *cb,
 				void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__MetaEntry *e = arena_alloc(&c->arena, (n + 1) * sizeof(*e));
 	Store__MetaSetReq rq = STORE__META_SET_REQ__INIT;
 
@@ -77,7 +63,7 @@ struct api_call *store_meta_set(const struct store_at *at, const char *path,
 						    (uint8_t *)(uintptr_t)m[i].value.p };
 		rq.entries[i] = &e[i];
 	}
-	return start_done(c, at, "store.meta-set", &rq.base);
+	return store_start_done(c, at, "store.meta-set", &rq.base);
 }
 
 /* ---- usage ---------------------------------------------------------------------------------- */
@@ -137,24 +123,24 @@ struct api_call *store_url_sign(const struct store_at *at, const char *path, con
 struct api_call *store_url_check(const struct store_at *at, const char *path, const char *text,
 				 const uint8_t token[URL_TOKEN], store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__UrlCheckReq rq = STORE__URL_CHECK_REQ__INIT;
 
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.path = store_str(path);
 	rq.text = store_str(text);
 	rq.token = (ProtobufCBinaryData){ URL_TOKEN, (uint8_t *)(uintptr_t)token };
-	return start_done(c, at, "store.url-check", &rq.base);
+	return store_start_done(c, at, "store.url-check", &rq.base);
 }
 
 struct api_call *store_url_reset(const struct store_at *at, const char *path,
 				 store_done_cb *cb, void *ctx)
 {
-	struct api_call *c = store_call_new(done_finish, (api_any_fn *)cb, ctx);
+	struct api_call *c = store_call_new(store_done_finish, (api_any_fn *)cb, ctx);
 	Store__UrlResetReq rq = STORE__URL_RESET_REQ__INIT;
 
 	rq.mailbox = store_guid(&at->mailbox);
 	rq.path = store_str(path);
 	rq.all = path == NULL;
-	return start_done(c, at, "store.url-reset", &rq.base);
+	return store_start_done(c, at, "store.url-reset", &rq.base);
 }

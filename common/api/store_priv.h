@@ -67,4 +67,9 @@ struct uid_ranges store_from_pairs(struct api_call *c, const uint32_t *in, size_
 size_t store_count(const char *const *list);	/* NULL-terminated, or NULL */
 
 enum { STORE_LONG_MS = 30 * 60 * 1000 };	/* as long as a slow client may take */
+
+/* Calls that are answered with a change number alone: start one, and its finish. */
+struct api_call *store_start_done(struct api_call *c, const struct store_at *at,
+				  const char *method, const ProtobufCMessage *rq);
+void store_done_finish(struct api_call *c, enum err e, const ProtobufCMessage *m);
 #endif

@@ -242,6 +242,8 @@ bool view_ranges(struct imap_session *s, struct imap_seqset *set, bool uid,
 /* The part of the messages in these ranges that is asked for (RFC 9394). */
 struct uid_ranges view_partial(struct imap_session *s, struct uid_ranges in,
 			       const struct imap_partial *p);
+/* Is it in one of the ranges, which ascend and do not overlap? */
+bool uids_have(struct uid_ranges set, uint32_t uid);
 /* Ranges to work off piece by piece; the list is the command's own. */
 struct view_todo {
 	struct uid_range *r;

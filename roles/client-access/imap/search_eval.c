@@ -114,28 +114,13 @@ static enum tri eval_header(const struct store_row *row, const struct imap_key *
 	return TRI_MAYBE;
 }
 
-static bool maybe_has(struct uid_ranges u, uint32_t uid)
-{
-	size_t lo = 0, hi = u.n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (u.r[mid].last < uid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < u.n && u.r[lo].first <= uid;
-}
-
 /* Before the message is read: can its text match? */
 static enum tri eval_text(const struct search_run *r, uint32_t i)
 {
 	const struct imap_key *k = &r->q.keys[i];
 	const struct search_needle *a = &r->about[r->needle_of[i] - 1];
 
-	if (a->known && !maybe_has(a->maybe, r->row->uid))
+	if (a->known && !uids_have(a->maybe, r->row->uid))
 		return TRI_NO;
 	if (k->op == IMAP_KEY_HEADER)
 		return eval_header(r->row, k);

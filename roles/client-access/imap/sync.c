@@ -95,28 +95,13 @@ static void say_exists(struct imap_session *s)
 		v->uidnext = uid_map_last(v->map) + 1;
 }
 
-static bool is_in(struct uid_ranges set, uint32_t uid)
-{
-	size_t lo = 0, hi = set.n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (set.r[mid].last < uid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < set.n && set.r[lo].first <= uid;
-}
-
 /* What came with an earlier page may be gone with this one. */
 static void forget_fresh(struct imap_sync *y, struct uid_ranges gone)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < y->n_fresh; i++)
-		if (!is_in(gone, y->fresh[i]))
+		if (!uids_have(gone, y->fresh[i]))
 			y->fresh[n++] = y->fresh[i];
 	y->n_fresh = n;
 }

@@ -112,6 +112,21 @@ bool view_ranges(struct imap_session *s, struct imap_seqset *set, bool uid,
 	return true;
 }
 
+bool uids_have(struct uid_ranges set, uint32_t uid)
+{
+	size_t lo = 0, hi = set.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (set.r[mid].last < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < set.n && set.r[lo].first <= uid;
+}
+
 struct uid_ranges view_partial(struct imap_session *s, struct uid_ranges in,
 			       const struct imap_partial *p)
 {
